@@ -1,0 +1,305 @@
+// Time. Everything that happens later is a ClockEvent armed on a Clock; nothing else reads the time.
+//
+// VirtualClock is a discrete-event clock: it jumps from event to event, so that the same seed gives the same run.
+// SystemClock follows real time, for labs that touch the outside world. Both keep their events in one binary heap,
+// ordered by time and then by the order in which they were armed.
+//
+// Two kinds of work share the clock. Hardware events (a frame arrives, a timer of a chip expires) fire at their time,
+// also in the middle of what a CPU is doing. Activities (what a CPU does: an interrupt, a softirq round, a thread
+// until it blocks) run one at a time, the one that has been ready longest first.
+
+/** One-shot event: made once, armed as often as wanted. `fire` runs at the time it was armed for. */
+export class ClockEvent {
+  /** Time in ns it is armed for; meaningless while it is not armed. */
+  when = 0;
+  /** Place in the heap, -1 when not armed. */
+  heapIndex = -1;
+  sequence = 0;
+  readonly name: string;
+  readonly fire: () => void;
+
+  constructor(name: string, fire: () => void) {
+    this.name = name;
+    this.fire = fire;
+  }
+
+  get armed(): boolean {
+    return this.heapIndex >= 0;
+  }
+}
+
+/** What the clock runs between hardware events: a CPU with something to do. */
+export interface Activity {
+  readonly name: string;
+  /** Time in ns since when it has had work. */
+  readySince: number;
+  /** Set by the clock: waiting for its turn. */
+  isReady: boolean;
+  run(): void;
+}
+
+export interface Clock {
+  readonly kind: 'virtual' | 'system';
+  /** Nanoseconds since the clock was made; never goes back. */
+  now(): number;
+  /** Arms (or moves) an event; a time that has passed means as soon as possible. */
+  arm(event: ClockEvent, timeNs: number): void;
+  /** Disarms; harmless when not armed. */
+  cancel(event: ClockEvent): void;
+  /** Puts an activity in line to run; it says so again after running if it has more to do. */
+  ready(activity: Activity): void;
+  /** Fires the hardware events due up to `timeNs`, moving the time. Called by a CPU that is charged for its work. */
+  nextEventTime(): number;
+  fireNext(): void;
+  /** Moves the virtual time to `timeNs` if it is later than now; does nothing on the system clock. */
+  advanceTo(timeNs: number): void;
+}
+
+/** Binary heap of events by (when, sequence). No allocation once it has grown. */
+class EventHeap {
+  private readonly events: ClockEvent[] = [];
+  private sequence = 0;
+
+  get size(): number {
+    return this.events.length;
+  }
+
+  first(): ClockEvent | undefined {
+    return this.events[0];
+  }
+
+  arm(event: ClockEvent, when: number): void {
+    const moved = event.heapIndex >= 0;
+    const later = moved && when >= event.when;
+    event.when = when;
+    event.sequence = this.sequence++;
+    if (!moved) {
+      event.heapIndex = this.events.length;
+      this.events.push(event);
+      this.up(event.heapIndex);
+    } else if (later) {
+      this.down(event.heapIndex);
+    } else {
+      this.up(event.heapIndex);
+    }
+  }
+
+  remove(event: ClockEvent): void {
+    const index = event.heapIndex;
+    if (index < 0) return;
+    event.heapIndex = -1;
+    const last = this.events.pop() as ClockEvent;
+    if (last === event) return;
+    this.events[index] = last;
+    last.heapIndex = index;
+    this.up(index);
+    this.down(last.heapIndex);
+  }
+
+  private up(start: number): void {
+    const { events } = this;
+    const event = events[start];
+    let index = start;
+    while (index > 0) {
+      const parent = (index - 1) >> 1;
+      const other = events[parent];
+      if (!earlier(event, other)) break;
+      events[index] = other;
+      other.heapIndex = index;
+      index = parent;
+    }
+    events[index] = event;
+    event.heapIndex = index;
+  }
+
+  private down(start: number): void {
+    const { events } = this;
+    const event = events[start];
+    const half = events.length >> 1;
+    let index = start;
+    while (index < half) {
+      let child = 2 * index + 1;
+      if (child + 1 < events.length && earlier(events[child + 1], events[child])) child++;
+      const other = events[child];
+      if (!earlier(other, event)) break;
+      events[index] = other;
+      other.heapIndex = index;
+      index = child;
+    }
+    events[index] = event;
+    event.heapIndex = index;
+  }
+}
+
+function earlier(a: ClockEvent, b: ClockEvent): boolean {
+  return a.when < b.when || (a.when === b.when && a.sequence < b.sequence);
+}
+
+/** Activities at one instant after which time is said to stand still: real labs stay far below. */
+const STANDSTILL_LIMIT = 5_000_000;
+
+/** The activity that has been ready longest; ties go to the one that came first. */
+function takeReady(waiting: Activity[]): Activity {
+  let best = 0;
+  for (let i = 1; i < waiting.length; i++) if (waiting[i].readySince < waiting[best].readySince) best = i;
+  const activity = waiting[best];
+  for (let i = best + 1; i < waiting.length; i++) waiting[i - 1] = waiting[i];
+  waiting.pop();
+  activity.isReady = false;
+  return activity;
+}
+
+/** Discrete-event time: starts at 0 and moves only when something happens or a CPU is charged. */
+export class VirtualClock implements Clock {
+  readonly kind = 'virtual';
+  private time = 0;
+  private readonly heap = new EventHeap();
+  private readonly waiting: Activity[] = [];
+  private instant = 0;
+  private atInstant = 0;
+
+  now(): number {
+    return this.time;
+  }
+
+  arm(event: ClockEvent, timeNs: number): void {
+    this.heap.arm(event, timeNs > this.time ? timeNs : this.time);
+  }
+
+  cancel(event: ClockEvent): void {
+    this.heap.remove(event);
+  }
+
+  ready(activity: Activity): void {
+    if (activity.isReady) return;
+    activity.isReady = true;
+    this.waiting.push(activity);
+  }
+
+  nextEventTime(): number {
+    const first = this.heap.first();
+    return first === undefined ? Infinity : first.when;
+  }
+
+  fireNext(): void {
+    const event = this.heap.first();
+    if (event === undefined) return;
+    this.heap.remove(event);
+    if (event.when > this.time) this.time = event.when;
+    this.stillMoving(event.name);
+    event.fire();
+  }
+
+  advanceTo(timeNs: number): void {
+    if (timeNs > this.time) this.time = timeNs;
+  }
+
+  /** Runs until nothing is left to do or the time would pass `untilNs`; returns the time reached. */
+  run(untilNs: number): number {
+    for (;;) {
+      if (this.waiting.length > 0) {
+        // A busy CPU must not carry the run past its end for ever.
+        if (this.time > untilNs) return this.time;
+        const activity = takeReady(this.waiting);
+        this.stillMoving(activity.name);
+        activity.run();
+      } else if (this.nextEventTime() <= untilNs) {
+        this.fireNext();
+      } else {
+        this.advanceTo(untilNs);
+        return this.time;
+      }
+    }
+  }
+
+  /** Runs until nothing more is armed or waiting, or `limitNs` is reached; returns the time reached. */
+  runUntilIdle(limitNs: number): number {
+    while (this.waiting.length > 0 || this.heap.size > 0) {
+      if (this.waiting.length === 0 && this.nextEventTime() > limitNs) break;
+      if (this.waiting.length > 0) {
+        if (this.time > limitNs) break;
+        const activity = takeReady(this.waiting);
+        this.stillMoving(activity.name);
+        activity.run();
+      } else this.fireNext();
+    }
+    return this.time;
+  }
+
+  private stillMoving(name: string): void {
+    if (this.time !== this.instant) {
+      this.instant = this.time;
+      this.atInstant = 0;
+    } else if (++this.atInstant > STANDSTILL_LIMIT) {
+      throw new Error(`time stands still at ${this.time} ns: ${STANDSTILL_LIMIT} steps at one instant, the last "${name}"`);
+    }
+  }
+}
+
+/** Real time. Whoever owns the lab calls `poll` in a loop; nothing is charged. */
+export class SystemClock implements Clock {
+  readonly kind = 'system';
+  private readonly source: () => number;
+  private readonly start: number;
+  private readonly heap = new EventHeap();
+  private readonly waiting: Activity[] = [];
+
+  /** `source` gives milliseconds with fractions and never goes back: `performance.now`. */
+  constructor(source: () => number) {
+    this.source = source;
+    this.start = source();
+  }
+
+  now(): number {
+    return Math.round((this.source() - this.start) * 1e6);
+  }
+
+  arm(event: ClockEvent, timeNs: number): void {
+    this.heap.arm(event, timeNs);
+  }
+
+  cancel(event: ClockEvent): void {
+    this.heap.remove(event);
+  }
+
+  ready(activity: Activity): void {
+    if (activity.isReady) return;
+    activity.isReady = true;
+    this.waiting.push(activity);
+  }
+
+  nextEventTime(): number {
+    const first = this.heap.first();
+    return first === undefined ? Infinity : first.when;
+  }
+
+  fireNext(): void {
+    const event = this.heap.first();
+    if (event === undefined) return;
+    this.heap.remove(event);
+    event.fire();
+  }
+
+  advanceTo(_timeNs: number): void {}
+
+  /**
+   * Runs what is due now, at most `limit` steps so that the caller can look after its file descriptors;
+   * returns the ns until the next event (0: more is due already, Infinity: nothing is armed).
+   */
+  poll(limit = 10_000): number {
+    let now = this.now();
+    for (let steps = 0; steps < limit; steps++) {
+      if (this.waiting.length > 0) {
+        takeReady(this.waiting).run();
+      } else {
+        const due = this.nextEventTime();
+        if (due > now) {
+          now = this.now();
+          if (due > now) return due - now;
+        }
+        this.fireNext();
+      }
+    }
+    return 0;
+  }
+}

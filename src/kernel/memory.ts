@@ -1,0 +1,67 @@
+// The flat physical memory of a machine: one buffer, seen as bytes, half-words and words, and an allocator for what
+// must not move (descriptor rings, packet buffers). Addresses are byte offsets into it; page 0 is never handed out, so
+// that 0 can mean "none".
+
+const PAGE = 4096;
+
+if (new Uint8Array(new Uint32Array([1]).buffer)[0] !== 1) {
+  throw new Error('Softnet needs a little-endian machine: PCI devices and its typed arrays share memory');
+}
+
+export class PhysicalMemory {
+  readonly size: number;
+  readonly u8: Uint8Array;
+  readonly u16: Uint16Array;
+  readonly u32: Uint32Array;
+  private top = PAGE;
+  /** Freed blocks, by size, for the next allocation of that size. */
+  private readonly freed = new Map<number, number[]>();
+  private readonly sizes = new Map<number, number>();
+
+  /** `source`: a size in bytes (rounded up to a page), or a buffer that somebody else shares (a guest, QEMU). */
+  constructor(source: number | ArrayBufferLike) {
+    const buffer = typeof source === 'number' ? new ArrayBuffer(Math.ceil(source / PAGE) * PAGE) : source;
+    this.size = buffer.byteLength & ~3;
+    this.u8 = new Uint8Array(buffer, 0, this.size);
+    this.u16 = new Uint16Array(buffer, 0, this.size >> 1);
+    this.u32 = new Uint32Array(buffer, 0, this.size >> 2);
+  }
+
+  /** Address of `size` zeroed bytes aligned to `align` (a power of two). Throws when memory is full. */
+  alloc(size: number, align = 16): number {
+    const again = this.freed.get(size);
+    if (again !== undefined) {
+      for (let i = again.length - 1; i >= 0; i--) {
+        const address = again[i];
+        if ((address & (align - 1)) !== 0) continue;
+        again.splice(i, 1);
+        this.sizes.set(address, size);
+        this.u8.fill(0, address, address + size);
+        return address;
+      }
+    }
+    const address = (this.top + align - 1) & ~(align - 1);
+    if (address + size > this.size) {
+      throw new RangeError(`out of physical memory: ${size} bytes wanted, ${this.size - this.top} of ${this.size} left`);
+    }
+    this.top = address + size;
+    this.sizes.set(address, size);
+    this.u8.fill(0, address, address + size);
+    return address;
+  }
+
+  /** Returns a block; the address must be one that alloc gave. */
+  free(address: number): void {
+    const size = this.sizes.get(address);
+    if (size === undefined) throw new Error(`free of physical address 0x${address.toString(16)}, which is not allocated`);
+    this.sizes.delete(address);
+    const list = this.freed.get(size);
+    if (list === undefined) this.freed.set(size, [address]);
+    else list.push(address);
+  }
+
+  /** Blocks that are allocated now: 0 after everything was given back. */
+  get blocks(): number {
+    return this.sizes.size;
+  }
+}
