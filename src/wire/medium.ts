@@ -40,6 +40,8 @@ export interface Medium {
 
 /** Bits that go with a frame on Ethernet: preamble and SFD 8 bytes, FCS 4, inter-frame gap 12. */
 export const FRAME_OVERHEAD_BYTES = 24;
+/** The last of them, when the medium is silent: 96 bit times. */
+export const INTER_FRAME_GAP_BYTES = 12;
 
 /** Time in ns a frame of `length` bytes (without FCS) occupies the medium, gap included. */
 export function frameTimeNs(length: number, bitsPerSecond: number): number {

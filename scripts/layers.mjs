@@ -1,0 +1,65 @@
+// Checks the arrows between the folders of src (ARCHITECTURE.md, "Arrows"): who may import whom, who may touch Node,
+// and that time and chance come only from the machine. Exits 1 with one line per offence.
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..', 'src');
+
+/** What each folder may import besides itself. */
+const MAY_IMPORT = {
+  mbuf: ['kernel'],
+  kernel: ['mbuf'],
+  wire: ['kernel'],
+  bus: ['kernel', 'mbuf'],
+  chips: ['bus', 'kernel', 'wire'],
+  net: ['kernel', 'mbuf'],
+  qdisc: ['net', 'kernel', 'mbuf'],
+  drivers: ['bus', 'net', 'kernel', 'mbuf', 'chips'],
+  inet: ['net', 'kernel', 'mbuf'],
+  ports: ['wire', 'kernel'],
+  lab: ['mbuf', 'kernel', 'wire', 'bus', 'chips', 'net', 'qdisc', 'drivers', 'inet', 'ports'],
+  bench: ['mbuf', 'kernel', 'wire', 'bus', 'chips', 'net', 'qdisc', 'drivers', 'inet', 'ports', 'lab'],
+  cli: ['mbuf', 'kernel', 'wire', 'bus', 'chips', 'net', 'qdisc', 'drivers', 'inet', 'ports', 'lab', 'bench'],
+};
+/** A driver knows the data sheet of its chip, never the model. */
+const DRIVER_MAY_SEE = /^chips\/[a-z0-9-]+\/(sheet|ring|init-block)\.ts$/;
+/** Folders and files that may touch Node. */
+const MAY_TOUCH_NODE = /^(ports|cli|bench)\/|^lab\/server/;
+/** The only places where real time enters. */
+const MAY_TELL_TIME = /^(ports|cli|bench)\/|^lab\/server/;
+const CHANCE_AND_TIME = /\b(Date\.now|new Date\(\)|performance\.now|Math\.random|process\.hrtime)\b/;
+
+const offences = [];
+for (const entry of readdirSync(root, { recursive: true })) {
+  const file = String(entry).replaceAll('\\', '/');
+  if (!file.endsWith('.ts') || file.endsWith('.test.ts') || !file.includes('/')) continue;
+  checkFile(file, readFileSync(join(root, file), 'utf8'));
+}
+for (const offence of offences) console.error(offence);
+console.log(offences.length === 0 ? 'layers: every arrow points the right way' : `layers: ${offences.length} offences`);
+process.exit(offences.length === 0 ? 0 : 1);
+
+function checkFile(file, text) {
+  const folder = file.split('/')[0];
+  if (MAY_IMPORT[folder] === undefined) offences.push(`src/${file}: folder ${folder} has no place among the layers`);
+  for (const match of text.matchAll(/^\s*(?:import|export)\b[^;'"]*?['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]/gm)) {
+    checkImport(file, folder, match[1] ?? match[2]);
+  }
+  const code = text.replaceAll(/\/\/.*$|\/\*[\s\S]*?\*\//gm, '');
+  const told = CHANCE_AND_TIME.exec(code);
+  if (told !== null && !MAY_TELL_TIME.test(file)) offences.push(`src/${file}: ${told[1]}: time and chance come from the machine's clock and generator`);
+}
+
+function checkImport(file, folder, name) {
+  if (!name.startsWith('.')) {
+    if (name.startsWith('node:') && !MAY_TOUCH_NODE.test(file)) offences.push(`src/${file}: imports ${name}; only ports, cli, bench and lab/server may touch Node`);
+    return;
+  }
+  const target = relative(root, normalize(join(root, dirname(file), name))).replaceAll('\\', '/');
+  const layer = target.split('/')[0];
+  if (layer === folder) return;
+  if (!(MAY_IMPORT[folder] ?? []).includes(layer)) offences.push(`src/${file}: ${folder} may not import ${layer} (${name})`);
+  if (folder === 'drivers' && layer === 'chips' && !DRIVER_MAY_SEE.test(target)) offences.push(`src/${file}: a driver sees a chip's data sheet, not ${target}`);
+}

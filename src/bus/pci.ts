@@ -1,0 +1,335 @@
+// The PCI bus of a machine: slots with functions, the placement of their BARs, interrupt routing, and the handles by
+// which drivers see devices. A function is a chip model in this process, or anything else that implements PciFunction.
+
+import type { IrqAction, IrqHandler, IrqLine } from '../kernel/irq.ts';
+import type { Machine } from '../kernel/machine.ts';
+import { DmaApi } from './dma.ts';
+import { Dma, type DeviceHost, type PciChip, type Width } from './host.ts';
+import {
+  COMMAND_INTX_DISABLE,
+  COMMAND_IO,
+  COMMAND_MASTER,
+  COMMAND_MEMORY,
+  PCI_BASE_ADDRESS_0,
+  PCI_CAPABILITY_LIST,
+  PCI_CLASS_CODE,
+  PCI_COMMAND,
+  PCI_DEVICE_ID,
+  PCI_INTERRUPT_LINE,
+  PCI_INTERRUPT_PIN,
+  PCI_REVISION_ID,
+  PCI_STATUS,
+  PCI_SUBSYSTEM_ID,
+  PCI_SUBSYSTEM_VENDOR_ID,
+  PCI_VENDOR_ID,
+  PciConfig,
+  STATUS_CAPABILITIES,
+  STATUS_INTERRUPT,
+} from './pci-config.ts';
+import { Registers } from './registers.ts';
+
+/** One function in a slot: configuration space and what its BARs decode. */
+export interface PciFunction {
+  readConfig(offset: number, width: Width): number;
+  writeConfig(offset: number, width: Width, value: number): void;
+  readBar(bar: number, offset: number, width: Width): number;
+  writeBar(bar: number, offset: number, width: Width, value: number): void;
+}
+
+/** A chip model as a PCI function: config space, decode enables, bus mastering, INTx. */
+class LocalFunction implements PciFunction, DeviceHost {
+  readonly clock;
+  readonly dma: Dma;
+  private readonly machine: Machine;
+  private readonly name: string;
+  private readonly line: IrqLine;
+  private readonly config: PciConfig;
+  private readonly chip: PciChip;
+  private readonly warned = new Set<string>();
+  private wanted = false;
+  private driven = false;
+
+  constructor(machine: Machine, name: string, line: IrqLine, makeChip: (host: DeviceHost) => PciChip) {
+    this.machine = machine;
+    this.name = name;
+    this.line = line;
+    this.clock = machine.clock;
+    this.dma = new Dma(machine.memory);
+    this.chip = makeChip(this);
+    this.config = new PciConfig(this.chip.identity);
+    this.config.onCommand = (command) => {
+      this.dma.enabled = (command & COMMAND_MASTER) !== 0;
+      this.drive();
+    };
+  }
+
+  setInterrupt(asserted: boolean): void {
+    if (asserted === this.wanted) return;
+    this.wanted = asserted;
+    this.drive();
+  }
+
+  warn(message: string): void {
+    if (this.warned.has(message)) return;
+    this.warned.add(message);
+    this.machine.log(`${this.name}: ${message}`);
+  }
+
+  readConfig(offset: number, width: Width): number {
+    return this.config.read(offset, width);
+  }
+
+  writeConfig(offset: number, width: Width, value: number): void {
+    this.config.write(offset, width, value);
+  }
+
+  readBar(bar: number, offset: number, width: Width): number {
+    if (!this.decodes(bar, offset, width)) return (2 ** (8 * width) - 1) >>> 0;
+    return this.chip.readBar(bar, offset, width);
+  }
+
+  writeBar(bar: number, offset: number, width: Width, value: number): void {
+    if (this.decodes(bar, offset, width)) this.chip.writeBar(bar, offset, width, value);
+  }
+
+  private decodes(bar: number, offset: number, width: Width): boolean {
+    const spec = this.chip.identity.bars[bar];
+    if (spec === undefined || offset < 0 || offset + width > spec.size) return false;
+    return (this.config.command & (spec.kind === 'io' ? COMMAND_IO : COMMAND_MEMORY)) !== 0;
+  }
+
+  /** The pin follows the chip unless the command register disables INTx. */
+  private drive(): void {
+    this.config.setStatus(STATUS_INTERRUPT, this.wanted);
+    const drive = this.wanted && (this.config.command & COMMAND_INTX_DISABLE) === 0;
+    if (drive === this.driven) return;
+    this.driven = drive;
+    this.line.setLevel(drive);
+  }
+}
+
+/** Which devices a driver serves; a missing field matches anything. */
+export interface PciId {
+  vendorId: number;
+  deviceId: number;
+  subsystemVendorId?: number;
+  subsystemId?: number;
+}
+
+/** A device as its driver sees it. */
+export class PciDevice {
+  readonly machine: Machine;
+  readonly slot: number;
+  /** `0000:00:03.0` and the like, as lspci prints it. */
+  readonly name: string;
+  readonly dma: DmaApi;
+  /** Set by `probe`, for `remove`. */
+  driverData: unknown = null;
+  private readonly function: PciFunction;
+
+  constructor(machine: Machine, slot: number, pciFunction: PciFunction) {
+    this.machine = machine;
+    this.slot = slot;
+    this.name = `0000:00:${slot.toString(16).padStart(2, '0')}.0`;
+    this.function = pciFunction;
+    this.dma = new DmaApi(machine);
+  }
+
+  readConfig(offset: number, width: Width): number {
+    return this.function.readConfig(offset, width);
+  }
+
+  writeConfig(offset: number, width: Width, value: number): void {
+    this.function.writeConfig(offset, width, value);
+  }
+
+  get vendorId(): number {
+    return this.readConfig(PCI_VENDOR_ID, 2);
+  }
+
+  get deviceId(): number {
+    return this.readConfig(PCI_DEVICE_ID, 2);
+  }
+
+  get subsystemVendorId(): number {
+    return this.readConfig(PCI_SUBSYSTEM_VENDOR_ID, 2);
+  }
+
+  get subsystemId(): number {
+    return this.readConfig(PCI_SUBSYSTEM_ID, 2);
+  }
+
+  get revision(): number {
+    return this.readConfig(PCI_REVISION_ID, 1);
+  }
+
+  get classCode(): number {
+    return this.readConfig(PCI_CLASS_CODE, 1) | (this.readConfig(PCI_CLASS_CODE + 1, 2) << 8);
+  }
+
+  /** Line of the interrupt controller, as the firmware wrote it into configuration space. */
+  get irq(): number {
+    return this.readConfig(PCI_INTERRUPT_LINE, 1);
+  }
+
+  /** pci_enable_device: I/O and memory decoding on. */
+  enable(): void {
+    this.setCommand(COMMAND_IO | COMMAND_MEMORY, true);
+  }
+
+  /** pci_disable_device: decoding and bus mastering off. */
+  disable(): void {
+    this.setCommand(COMMAND_IO | COMMAND_MEMORY | COMMAND_MASTER, false);
+  }
+
+  /** pci_set_master. */
+  setMaster(): void {
+    this.setCommand(COMMAND_MASTER, true);
+  }
+
+  /** The registers behind a BAR. */
+  registers(bar: number): Registers {
+    const { function: pciFunction } = this;
+    const backend = {
+      read: (offset: number, width: Width) => pciFunction.readBar(bar, offset, width),
+      write: (offset: number, width: Width, value: number) => pciFunction.writeBar(bar, offset, width, value),
+    };
+    return new Registers(this.machine, backend, `${this.name} bar${bar}`);
+  }
+
+  /** Base address and kind of a BAR; null where the device has none. */
+  barAddress(bar: number): { kind: 'io' | 'memory'; address: number } | null {
+    const value = this.readConfig(PCI_BASE_ADDRESS_0 + 4 * bar, 4);
+    if (value === 0) return null;
+    return (value & 1) !== 0
+      ? { kind: 'io', address: (value & ~3) >>> 0 }
+      : { kind: 'memory', address: (value & ~15) >>> 0 };
+  }
+
+  /** Offset of a capability in configuration space, 0 when the device has none of this id. */
+  findCapability(id: number): number {
+    if ((this.readConfig(PCI_STATUS, 2) & STATUS_CAPABILITIES) === 0) return 0;
+    let at = this.readConfig(PCI_CAPABILITY_LIST, 1);
+    // 48 is all the capabilities the space has room for: a list that is longer loops.
+    for (let i = 0; i < 48 && at >= 0x40; i++) {
+      if (this.readConfig(at, 1) === id) return at;
+      at = this.readConfig(at + 1, 1) & ~3;
+    }
+    return 0;
+  }
+
+  /** request_irq on the device's line; keep the action for `freeIrq`. */
+  requestIrq(name: string, handler: IrqHandler): IrqAction {
+    return this.machine.irq.request(this.irq, name, handler);
+  }
+
+  freeIrq(action: IrqAction): void {
+    this.machine.irq.free(this.irq, action);
+  }
+
+  private setCommand(bits: number, on: boolean): void {
+    const command = this.readConfig(PCI_COMMAND, 2);
+    this.writeConfig(PCI_COMMAND, 2, on ? command | bits : command & ~bits);
+  }
+}
+
+export interface PciDriver {
+  readonly name: string;
+  readonly ids: readonly PciId[];
+  /** Takes the device and sets `driverData`, or throws with what is wrong and leaves nothing behind. */
+  probe(device: PciDevice): void;
+  /** Gives everything back. */
+  remove(device: PciDevice): void;
+}
+
+/** Lines that INTA# of the slots is routed to, in turn, as on a PC: 9, 10, 11 and 5. */
+const INTX_LINES = [9, 10, 11, 5] as const;
+
+export class PciBus {
+  readonly devices: PciDevice[] = [];
+  private readonly machine: Machine;
+  private readonly bound = new Map<PciDevice, PciDriver>();
+  private nextIo = 0x1000;
+  private nextMemory = 0xe0000000;
+
+  constructor(machine: Machine) {
+    this.machine = machine;
+  }
+
+  /** Puts a chip into a slot (0 to 31), places its BARs and routes its interrupt, as firmware would. */
+  plug(slot: number, makeChip: (host: DeviceHost) => PciChip): PciDevice {
+    return this.plugFunction(slot, (line) => new LocalFunction(this.machine, `pci ${slot}`, line, makeChip));
+  }
+
+  /** The same for a function that lives elsewhere; `make` gets the interrupt line to drive. */
+  plugFunction(slot: number, make: (line: IrqLine) => PciFunction): PciDevice {
+    if (slot < 0 || slot > 31) throw new RangeError(`PCI slot ${slot}: 0 to 31`);
+    if (this.devices.some((device) => device.slot === slot)) throw new Error(`PCI slot ${slot} is taken`);
+    const irq = INTX_LINES[slot % INTX_LINES.length];
+    const device = new PciDevice(this.machine, slot, make(this.machine.irq.line(irq)));
+    this.placeBars(device);
+    if (device.readConfig(PCI_INTERRUPT_PIN, 1) !== 0) device.writeConfig(PCI_INTERRUPT_LINE, 1, irq);
+    this.devices.push(device);
+    return device;
+  }
+
+  /** Offers every device that has no driver to this one; returns those it took. A failing probe is logged. */
+  register(driver: PciDriver): PciDevice[] {
+    const taken: PciDevice[] = [];
+    for (const device of this.devices) {
+      if (this.bound.has(device) || !driver.ids.some((id) => matches(id, device))) continue;
+      try {
+        driver.probe(device);
+      } catch (error) {
+        this.machine.log(`${driver.name}: probe of ${device.name} failed: ${(error as Error).message}`);
+        continue;
+      }
+      this.bound.set(device, driver);
+      taken.push(device);
+    }
+    return taken;
+  }
+
+  /** Takes the driver off its devices. */
+  unregister(driver: PciDriver): void {
+    for (const [device, owner] of this.bound) {
+      if (owner !== driver) continue;
+      driver.remove(device);
+      this.bound.delete(device);
+    }
+  }
+
+  driverOf(device: PciDevice): PciDriver | null {
+    return this.bound.get(device) ?? null;
+  }
+
+  /** Learns each BAR's size by writing all ones (PCI 2.2, section 6.2.5.1) and gives it an address. */
+  private placeBars(device: PciDevice): void {
+    for (let bar = 0; bar < 6; bar++) {
+      const offset = PCI_BASE_ADDRESS_0 + 4 * bar;
+      device.writeConfig(offset, 4, 0xffffffff);
+      const answer = device.readConfig(offset, 4);
+      if (answer === 0) continue;
+      const io = (answer & 1) !== 0;
+      const mask = io ? answer & ~3 : answer & ~15;
+      const size = (~mask + 1) >>> 0;
+      const base = io ? align(this.nextIo, size) : align(this.nextMemory, Math.max(size, 4096));
+      if (io) this.nextIo = base + size;
+      else this.nextMemory = base + size;
+      device.writeConfig(offset, 4, base);
+    }
+  }
+}
+
+function align(address: number, size: number): number {
+  return Math.ceil(address / size) * size;
+}
+
+function matches(id: PciId, device: PciDevice): boolean {
+  return (
+    id.vendorId === device.vendorId &&
+    id.deviceId === device.deviceId &&
+    (id.subsystemVendorId === undefined || id.subsystemVendorId === device.subsystemVendorId) &&
+    (id.subsystemId === undefined || id.subsystemId === device.subsystemId)
+  );
+}

@@ -1,0 +1,354 @@
+// A CPU: in which context code runs, whether interrupts are enabled, what it costs, and what runs next.
+//
+//   idle ─► hard interrupt ─► softirqs at its end ─► idle          (an interrupt activity)
+//   idle ─► thread until it yields ─► softirqs it raised ─► idle   (a process activity)
+//
+// Charging moves this CPU's own time; hardware events due by then fire in between, and an interrupt they assert is
+// delivered right there. Other CPUs run only between activities: each keeps its own time, so two busy CPUs work side
+// by side, and what one does to the other arrives late by at most one activity.
+
+import type { Activity, Clock } from './clock.ts';
+import type { IrqLine } from './irq.ts';
+import type { CpuProfile } from './profile.ts';
+import { MAX_SOFTIRQ_RESTART, MAX_SOFTIRQ_TIME_NS, SOFTIRQ_NAMES } from './softirq.ts';
+import { BLOCK, DEFAULT_PRIORITY, RESCHEDULE, Thread, type ThreadBody } from './thread.ts';
+import { TP_SCHED_SWITCH, TP_SOFTIRQ_ENTRY, TP_SOFTIRQ_EXIT, TP_SOFTIRQ_RAISE, type Tracer } from './trace.ts';
+
+export const IDLE = 0;
+export const PROCESS = 1;
+export const SOFTIRQ = 2;
+export const HARDIRQ = 3;
+export const CONTEXT_NAMES = ['idle', 'process', 'softirq', 'hard interrupt'] as const;
+
+/** What a softirq vector does; one action a vector for all CPUs of a machine. */
+export type SoftirqAction = (cpu: Cpu) => void;
+
+export class Cpu implements Activity {
+  readonly name: string;
+  readonly index: number;
+  readonly clock: Clock;
+  readonly profile: CpuProfile;
+  readonly trace: Tracer;
+  readonly traceSource: number;
+  readySince = 0;
+  isReady = false;
+  /** Context of the code that runs now: IDLE, PROCESS, SOFTIRQ or HARDIRQ. */
+  context = IDLE;
+  /** Inside an activity. */
+  running = false;
+  /** ns spent in each context, by its number; idle is what is left. */
+  readonly timeIn = new Float64Array(4);
+  /** Interrupts delivered, softirq rounds, handovers to ksoftirqd, thread switches. */
+  interrupts = 0;
+  softirqRounds = 0;
+  ksoftirqdWakes = 0;
+  contextSwitches = 0;
+  /** Runs at the start of each activity: the machine notes which of its CPUs is the current one. */
+  onEnter: (cpu: Cpu) => void = () => {};
+  private readonly costed: boolean;
+  private readonly measured: boolean;
+  private localTime = 0;
+  private measuredSince = 0;
+  private irqDisabled = 0;
+  private bhDisabled = 0;
+  private servicePriority = -1;
+  private softPending = 0;
+  private inSoftirq = false;
+  private readonly actions: SoftirqAction[];
+  private readonly pending: IrqLine[] = [];
+  private readonly threads: Thread[] = [];
+  private lastThread: Thread | null = null;
+  private readonly ksoftirqd: Thread;
+
+  constructor(name: string, index: number, clock: Clock, profile: CpuProfile, trace: Tracer, actions: SoftirqAction[]) {
+    this.name = name;
+    this.index = index;
+    this.clock = clock;
+    this.profile = profile;
+    this.trace = trace;
+    this.traceSource = trace.addSource(name);
+    this.actions = actions;
+    this.costed = clock.kind === 'virtual' && profile.name !== 'ideal';
+    this.measured = clock.kind === 'system';
+    this.ksoftirqd = this.spawn(`ksoftirqd/${index}`, this.ksoftirqdBody());
+    this.ksoftirqd.runnable = false;
+  }
+
+  /** This CPU's time in ns: ahead of or behind the clock's by at most one activity. */
+  now(): number {
+    return this.costed && this.running ? this.localTime : this.clock.now();
+  }
+
+  /** Charges `ns` of work in the present context. Hardware events and interrupts may come in between. */
+  charge(ns: number): void {
+    if (!this.costed || ns === 0) return;
+    this.timeIn[this.context] += ns;
+    let target = this.localTime + ns;
+    const { clock } = this;
+    for (let due = clock.nextEventTime(); due <= target; due = clock.nextEventTime()) {
+      const left = target - due;
+      if (due > this.localTime) {
+        this.localTime = due;
+        clock.fireNext();
+        target = this.localTime + left;
+      } else {
+        const before = this.localTime;
+        clock.fireNext();
+        target += this.localTime - before;
+      }
+    }
+    this.localTime = target;
+    clock.advanceTo(target);
+  }
+
+  // ---- interrupts
+
+  /** A line asks for delivery: at once when this CPU's interrupts are enabled, else when they are again. */
+  interrupt(line: IrqLine): void {
+    if (this.running && this.irqDisabled === 0 && line.priority > this.servicePriority) {
+      this.deliver(line);
+      return;
+    }
+    line.queued = true;
+    this.pending.push(line);
+    if (!this.running) this.makeReady();
+  }
+
+  /** local_irq_disable: nests. */
+  irqDisable(): void {
+    this.irqDisabled++;
+  }
+
+  /** local_irq_enable: what came meanwhile is delivered before this returns. */
+  irqEnable(): void {
+    if (this.irqDisabled === 0) throw new Error(`${this.name}: interrupts enabled more often than disabled`);
+    if (--this.irqDisabled === 0 && this.pending.length > 0) this.deliverPending();
+  }
+
+  get interruptsEnabled(): boolean {
+    return this.irqDisabled === 0;
+  }
+
+  private deliverPending(): void {
+    while (this.irqDisabled === 0) {
+      const { pending } = this;
+      let best = -1;
+      for (let i = 0; i < pending.length; i++) {
+        if (pending[i].priority > this.servicePriority && (best < 0 || pending[i].priority > pending[best].priority)) best = i;
+      }
+      if (best < 0) return;
+      const line = pending[best];
+      for (let i = best + 1; i < pending.length; i++) pending[i - 1] = pending[i];
+      pending.pop();
+      line.queued = false;
+      if (line.wanted()) this.deliver(line);
+    }
+  }
+
+  private deliver(line: IrqLine): void {
+    const before = this.context;
+    const priority = this.servicePriority;
+    this.servicePriority = line.priority;
+    this.switchContext(HARDIRQ);
+    this.interrupts++;
+    this.charge(this.profile.interruptEntry);
+    line.service(this);
+    this.charge(this.profile.interruptExit);
+    this.switchContext(before);
+    this.servicePriority = priority;
+    // A level that is still held asks again, in turn with the others.
+    if (line.wanted() && !line.queued) {
+      line.queued = true;
+      this.pending.push(line);
+    }
+    if (before !== HARDIRQ) {
+      this.deliverPending();
+      this.runSoftirqs();
+    }
+  }
+
+  // ---- softirqs
+
+  /** Marks a vector; it runs when the last hard interrupt is left, or bottom halves are enabled again. */
+  raiseSoftirq(vector: number): void {
+    if (this.trace.on) this.trace.emit(TP_SOFTIRQ_RAISE, this.now(), this.traceSource, vector);
+    this.softPending |= 1 << vector;
+    if (!this.running) this.makeReady();
+  }
+
+  /** local_bh_disable: nests. */
+  bhDisable(): void {
+    this.bhDisabled++;
+  }
+
+  /** local_bh_enable: runs what was raised meanwhile. */
+  bhEnable(): void {
+    if (this.bhDisabled === 0) throw new Error(`${this.name}: bottom halves enabled more often than disabled`);
+    if (--this.bhDisabled === 0 && this.softPending !== 0) this.runSoftirqs();
+  }
+
+  /** Softirqs may be running below this code, or are held off by it. */
+  get bhHeld(): boolean {
+    return this.bhDisabled > 0 || this.inSoftirq || this.context === HARDIRQ;
+  }
+
+  private runSoftirqs(): void {
+    if (this.softPending === 0 || this.bhDisabled > 0 || this.inSoftirq || this.context === HARDIRQ) return;
+    // Once ksoftirqd has taken over, interrupts leave softirqs to it, so that processes get their share.
+    if (this.ksoftirqd.runnable) return;
+    this.softirqLoop();
+  }
+
+  private softirqLoop(): void {
+    const before = this.context;
+    this.inSoftirq = true;
+    this.switchContext(SOFTIRQ);
+    this.charge(this.profile.softirqEntry);
+    const limit = this.now() + MAX_SOFTIRQ_TIME_NS;
+    let rounds = MAX_SOFTIRQ_RESTART;
+    while (this.softPending !== 0 && rounds > 0 && this.now() < limit) {
+      const pending = this.softPending;
+      this.softPending = 0;
+      this.softirqRounds++;
+      rounds--;
+      for (let vector = 0; vector < SOFTIRQ_NAMES.length; vector++) {
+        if ((pending & (1 << vector)) === 0) continue;
+        if (this.trace.on) this.trace.emit(TP_SOFTIRQ_ENTRY, this.now(), this.traceSource, vector);
+        this.actions[vector]?.(this);
+        if (this.trace.on) this.trace.emit(TP_SOFTIRQ_EXIT, this.now(), this.traceSource, vector);
+      }
+    }
+    this.switchContext(before);
+    this.inSoftirq = false;
+    if (this.softPending !== 0 && !this.ksoftirqd.runnable) {
+      this.ksoftirqdWakes++;
+      this.ksoftirqd.wake();
+    }
+  }
+
+  private *ksoftirqdBody(): ThreadBody {
+    for (;;) {
+      while (this.softPending !== 0) {
+        this.softirqLoop();
+        yield RESCHEDULE;
+      }
+      yield BLOCK;
+    }
+  }
+
+  // ---- threads and process context
+
+  /** Starts a thread; `body` is a generator that yields BLOCK, RESCHEDULE or ns to sleep. */
+  spawn(name: string, body: ThreadBody, priority = DEFAULT_PRIORITY): Thread {
+    const thread = new Thread(this, name, priority, body, this.trace.addName(name));
+    this.threads.push(thread);
+    if (!this.running) this.makeReady();
+    return thread;
+  }
+
+  /** A thread of this CPU became runnable. */
+  threadReady(): void {
+    if (!this.running) this.makeReady();
+  }
+
+  /** Runs `work` in process context now, as a system call would, and the softirqs it raises. Not from an interrupt. */
+  process<T>(work: () => T): T {
+    if (this.running) {
+      if (this.context !== PROCESS) throw new Error(`${this.name}: process work called in ${CONTEXT_NAMES[this.context]} context`);
+      return work();
+    }
+    this.enter(this.clock.now());
+    this.switchContext(PROCESS);
+    try {
+      this.charge(this.profile.systemCall);
+      return work();
+    } finally {
+      this.runSoftirqs();
+      this.leave();
+    }
+  }
+
+  /** Throws unless the present context may sleep. */
+  mightSleep(what: string): void {
+    if (this.context === HARDIRQ || this.context === SOFTIRQ || this.irqDisabled > 0 || this.bhDisabled > 0) {
+      throw new Error(`${this.name}: ${what} may sleep, called in ${CONTEXT_NAMES[this.context]} context`);
+    }
+  }
+
+  /** One activity: pending interrupts, or softirqs, or a thread until it yields. For the clock only. */
+  run(): void {
+    this.enter(this.readySince);
+    if (this.pending.length > 0) this.deliverPending();
+    else if (this.softPending !== 0 && !this.ksoftirqd.runnable) this.runSoftirqs();
+    else this.runThread();
+    this.leave();
+  }
+
+  private runThread(): void {
+    const thread = this.nextThread();
+    if (thread === null) return;
+    this.switchContext(PROCESS);
+    if (thread !== this.lastThread) {
+      this.lastThread = thread;
+      this.contextSwitches++;
+      if (this.trace.on) this.trace.emit(TP_SCHED_SWITCH, this.now(), this.traceSource, thread.traceName);
+      this.charge(this.profile.contextSwitch);
+    }
+    thread.step();
+    this.runSoftirqs();
+  }
+
+  /** Highest priority first, in turn among equals: the chosen one goes to the end of the list. */
+  private nextThread(): Thread | null {
+    const { threads } = this;
+    let best = -1;
+    for (let i = 0; i < threads.length; i++) {
+      if (threads[i].runnable && (best < 0 || threads[i].priority > threads[best].priority)) best = i;
+    }
+    if (best < 0) return null;
+    const thread = threads[best];
+    for (let i = best + 1; i < threads.length; i++) threads[i - 1] = threads[i];
+    threads[threads.length - 1] = thread;
+    return thread;
+  }
+
+  private enter(sinceNs: number): void {
+    if (sinceNs > this.localTime) this.localTime = sinceNs;
+    this.running = true;
+    this.onEnter(this);
+    if (this.measured) this.measuredSince = this.clock.now();
+  }
+
+  private leave(): void {
+    if (this.pending.length > 0) this.deliverPending();
+    this.switchContext(IDLE);
+    this.running = false;
+    if (this.hasWork()) this.makeReady();
+  }
+
+  private hasWork(): boolean {
+    if (this.pending.length > 0 || this.softPending !== 0) return true;
+    for (let i = this.threads.length - 1; i >= 0; i--) {
+      if (this.threads[i].runnable) return true;
+      if (this.threads[i].finished) this.threads.splice(i, 1);
+    }
+    return false;
+  }
+
+  private makeReady(): void {
+    if (this.isReady) return;
+    const now = this.clock.now();
+    // A CPU that has been charged past the clock is busy until then.
+    this.readySince = this.costed && this.localTime > now ? this.localTime : now;
+    this.clock.ready(this);
+  }
+
+  private switchContext(context: number): void {
+    if (this.measured) {
+      const now = this.clock.now();
+      this.timeIn[this.context] += now - this.measuredSince;
+      this.measuredSince = now;
+    }
+    this.context = context;
+  }
+}

@@ -1,0 +1,85 @@
+// Spin locks. Activities run to completion, so nobody ever spins; what a lock does here is know its context: it finds
+// the dead-lock that real hardware would show one day in a thousand, the first time the code runs.
+
+import { CONTEXT_NAMES, type Cpu, HARDIRQ, SOFTIRQ } from './cpu.ts';
+
+export class SpinLock {
+  readonly name: string;
+  private owner: Cpu | null = null;
+  /** Contexts it was taken in, and contexts that could have interrupted its owner: a bit each. */
+  private usedIn = 0;
+  private openTo = 0;
+  /** Locks that were held when this one was taken: the order. */
+  private readonly takenAfter = new Set<SpinLock>();
+  private static readonly held: SpinLock[] = [];
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  get held(): boolean {
+    return this.owner !== null;
+  }
+
+  /** Takes it. Throws when the owner takes it again, when the order is reversed, or when an interrupt could want it. */
+  lock(cpu: Cpu): void {
+    if (this.owner !== null) throw new Error(`lock ${this.name}: taken again by ${cpu.name}, its owner: dead-lock`);
+    this.checkContext(cpu);
+    this.checkOrder();
+    cpu.charge(cpu.profile.lock);
+    this.owner = cpu;
+    SpinLock.held.push(this);
+  }
+
+  unlock(cpu: Cpu): void {
+    if (this.owner !== cpu) throw new Error(`lock ${this.name}: given back by ${cpu.name}, which does not hold it`);
+    this.owner = null;
+    const index = SpinLock.held.lastIndexOf(this);
+    SpinLock.held.splice(index, 1);
+  }
+
+  /** spin_lock_irqsave. */
+  lockIrq(cpu: Cpu): void {
+    cpu.irqDisable();
+    this.lock(cpu);
+  }
+
+  unlockIrq(cpu: Cpu): void {
+    this.unlock(cpu);
+    cpu.irqEnable();
+  }
+
+  /** spin_lock_bh. */
+  lockBh(cpu: Cpu): void {
+    cpu.bhDisable();
+    this.lock(cpu);
+  }
+
+  unlockBh(cpu: Cpu): void {
+    this.unlock(cpu);
+    cpu.bhEnable();
+  }
+
+  private checkContext(cpu: Cpu): void {
+    this.usedIn |= 1 << cpu.context;
+    if (cpu.context < HARDIRQ && cpu.interruptsEnabled) {
+      this.openTo |= 1 << HARDIRQ;
+      if (!cpu.bhHeld) this.openTo |= 1 << SOFTIRQ;
+    }
+    const both = this.usedIn & this.openTo;
+    if (both === 0) return;
+    const context = (both & (1 << HARDIRQ)) !== 0 ? HARDIRQ : SOFTIRQ;
+    throw new Error(
+      `lock ${this.name}: taken in ${CONTEXT_NAMES[context]} context, and elsewhere with that context enabled: dead-lock`,
+    );
+  }
+
+  private checkOrder(): void {
+    for (const other of SpinLock.held) {
+      if (other.takenAfter.has(this)) {
+        throw new Error(`locks ${other.name} and ${this.name} are taken in both orders: dead-lock`);
+      }
+      this.takenAfter.add(other);
+    }
+  }
+}

@@ -1,0 +1,358 @@
+// A network device: what a driver registers, what protocols send through, and what both count.
+//
+// Conservation, checked by tests: on the way in, packets = delivered + drops of the receive side + backlog; on the way
+// out, offered = packets sent + drops of the transmit side + waiting in queues + held by the driver.
+
+import { Callout } from '../kernel/callout.ts';
+import { TP_CONSUME_SKB, TP_KFREE_SKB, TP_NET_DEV_START_XMIT, TP_NET_DEV_XMIT } from '../kernel/trace.ts';
+import type { Mbuf } from '../mbuf/mbuf.ts';
+import {
+  DROP_NO_CARRIER,
+  DROP_QUEUE_STOPPED,
+  DROP_REASONS,
+  DROP_TX_ERROR,
+} from './drop-reason.ts';
+import { ETH_ALEN, ETH_DATA_LEN, isValidStation } from './ether.ts';
+import type { DeviceLayer } from './layer.ts';
+import { TxQueue } from './tx-queue.ts';
+
+/** Interface flags, as Linux and the BSDs number them. */
+export const IFF_UP = 0x0001;
+export const IFF_BROADCAST = 0x0002;
+export const IFF_RUNNING = 0x0040;
+export const IFF_PROMISC = 0x0100;
+export const IFF_ALLMULTI = 0x0200;
+export const IFF_MULTICAST = 0x1000;
+export const IFF_FLAGS = {
+  UP: IFF_UP,
+  BROADCAST: IFF_BROADCAST,
+  RUNNING: IFF_RUNNING,
+  PROMISC: IFF_PROMISC,
+  ALLMULTI: IFF_ALLMULTI,
+  MULTICAST: IFF_MULTICAST,
+} as const;
+
+/** What the hardware can do so that software need not: scatter-gather, checksums. */
+export const NETIF_F_SG = 0x0001;
+export const NETIF_F_IP_CSUM = 0x0002;
+
+/** Headroom for the Ethernet header and 2 bytes so that what follows it is word-aligned (NET_SKB_PAD, NET_IP_ALIGN). */
+export const NET_SKB_PAD = 32;
+export const NET_IP_ALIGN = 2;
+/** Headroom that protocols leave in front of what they send, for the headers below them. */
+export const LL_RESERVED_SPACE = 64;
+
+/** What startXmit answers. */
+export const NETDEV_TX_OK = true;
+export const NETDEV_TX_BUSY = false;
+
+/** What a driver does for its device. All of it runs in process context unless said. */
+export interface NetDeviceOps {
+  /** Brings the hardware up; starts the queues. Throws with what is wrong and leaves nothing behind. */
+  open(): void;
+  /** Halts the hardware and frees what open took, packets in the rings included. */
+  stop(): void;
+  /**
+   * Any context but hard interrupt. Takes the packet and returns NETDEV_TX_OK; or returns NETDEV_TX_BUSY and takes
+   * nothing, which a driver that stops its queue in time never needs. Rings the doorbell unless device.xmitMore.
+   */
+  startXmit(m: Mbuf, queue: number): boolean;
+  /** Promiscuous, all-multicast or the multicast list changed. */
+  setRxMode?(): void;
+  /** The station address changed. */
+  setMacAddress?(): void;
+  /** Softirq: nothing has left queue `queue` for the watchdog's time. */
+  txTimeout?(queue: number): void;
+  changeMtu?(mtu: number): void;
+  /** ethtool -d: registers as words, for `registerNames`. */
+  registerDump?(): RegisterDump;
+  /** ethtool -t offline: what failed; empty when all is well. */
+  selfTest?(): string[];
+  /** ethtool -S: the driver's own counters by name. */
+  driverStats?(): Record<string, number>;
+}
+
+export interface RegisterDump {
+  readonly registers: readonly { readonly name: string; readonly value: number; readonly text: string }[];
+}
+
+/** Counters of one direction. */
+export interface DeviceCounters {
+  packets: number;
+  bytes: number;
+  errors: number;
+  multicast: number;
+}
+
+/** Ethernet link as the driver reports it. */
+export interface LinkState {
+  bitsPerSecond: number;
+  fullDuplex: boolean;
+}
+
+export class NetDevice {
+  readonly name: string;
+  /** From 1, in order of registration; 0 before. */
+  index = 0;
+  readonly layer: DeviceLayer;
+  readonly ops: NetDeviceOps;
+  readonly address = new Uint8Array(ETH_ALEN);
+  mtu = ETH_DATA_LEN;
+  maxMtu = ETH_DATA_LEN;
+  flags = IFF_BROADCAST | IFF_MULTICAST;
+  features = 0;
+  link: LinkState = { bitsPerSecond: 0, fullDuplex: true };
+  txQueueLength = 1000;
+  /** Another packet follows at once: the driver may leave the doorbell to it (netdev_xmit_more). */
+  xmitMore = false;
+  readonly txQueues: TxQueue[];
+  readonly rx: DeviceCounters = { packets: 0, bytes: 0, errors: 0, multicast: 0 };
+  readonly tx: DeviceCounters = { packets: 0, bytes: 0, errors: 0, multicast: 0 };
+  /** Packets handed to a packet type's function; packets that protocols offered for sending. */
+  delivered = 0;
+  offered = 0;
+  /** Interrupts the driver handled. */
+  interrupts = 0;
+  readonly drops = new Float64Array(DROP_REASONS.length);
+  /** Group addresses that protocols joined, with how often. */
+  readonly multicast = new Map<string, { address: Uint8Array; users: number }>();
+  readonly traceName: number;
+  /** Time in ns without a sent packet after which a stopped queue is said to hang. */
+  watchdogNs = 5_000_000_000;
+  /** Where per-device state of protocols hangs (addresses, say), by protocol. */
+  readonly protocolData = new Map<string, unknown>();
+  private promiscuity = 0;
+  private allMulticast = 0;
+  private carrierOn = false;
+  private readonly watchdog: Callout;
+
+  constructor(layer: DeviceLayer, name: string, ops: NetDeviceOps, queues = 1) {
+    this.layer = layer;
+    this.name = name;
+    this.ops = ops;
+    this.traceName = layer.machine.trace.addName(name);
+    this.txQueues = Array.from({ length: queues }, (_, index) => new TxQueue(this, index));
+    this.watchdog = new Callout(layer.machine, `${name} tx watchdog`, () => this.checkQueues());
+  }
+
+  // ---- life
+
+  get up(): boolean {
+    return (this.flags & IFF_UP) !== 0;
+  }
+
+  /** dev_open: process context. Harmless when up. Throws what the driver's open throws. */
+  open(): void {
+    this.layer.machine.cpu.mightSleep(`open of ${this.name}`);
+    if (this.up) return;
+    if (!isValidStation(this.address)) throw new Error(`${this.name}: no valid station address`);
+    this.flags |= IFF_UP;
+    try {
+      this.ops.open();
+    } catch (error) {
+      this.flags &= ~IFF_UP;
+      throw error;
+    }
+    this.ops.setRxMode?.();
+    this.watchdog.reset(this.watchdogNs);
+    this.layer.notify(this, 'up');
+  }
+
+  /** dev_close: process context. What waits in the queues is dropped with a reason. */
+  close(): void {
+    this.layer.machine.cpu.mightSleep(`close of ${this.name}`);
+    if (!this.up) return;
+    this.layer.notify(this, 'going-down');
+    this.watchdog.stop();
+    for (const queue of this.txQueues) queue.stop();
+    this.flags &= ~IFF_UP;
+    this.ops.stop();
+    for (const queue of this.txQueues) queue.reset();
+    this.setCarrier(false);
+  }
+
+  /** dev_set_mtu. Throws when the device cannot. */
+  setMtu(mtu: number): void {
+    if (!Number.isInteger(mtu) || mtu < 68 || mtu > this.maxMtu) {
+      throw new RangeError(`${this.name}: mtu ${mtu}: 68 to ${this.maxMtu} is possible`);
+    }
+    this.mtu = mtu;
+    this.ops.changeMtu?.(mtu);
+  }
+
+  /** dev_set_mac_address. */
+  setAddress(address: Uint8Array): void {
+    if (!isValidStation(address)) throw new Error(`${this.name}: not a station address`);
+    this.address.set(address);
+    this.ops.setMacAddress?.();
+  }
+
+  // ---- receive mode
+
+  /** dev_set_promiscuity: counts. */
+  setPromiscuity(by: 1 | -1): void {
+    this.promiscuity += by;
+    this.flags = this.promiscuity > 0 ? this.flags | IFF_PROMISC : this.flags & ~IFF_PROMISC;
+    this.changeRxMode();
+  }
+
+  /** dev_set_allmulti: counts. */
+  setAllMulticast(by: 1 | -1): void {
+    this.allMulticast += by;
+    this.flags = this.allMulticast > 0 ? this.flags | IFF_ALLMULTI : this.flags & ~IFF_ALLMULTI;
+    this.changeRxMode();
+  }
+
+  /** dev_mc_add: counts per address. */
+  addMulticast(address: Uint8Array): void {
+    const key = address.join();
+    const entry = this.multicast.get(key);
+    if (entry !== undefined) {
+      entry.users++;
+      return;
+    }
+    this.multicast.set(key, { address: address.slice(), users: 1 });
+    this.changeRxMode();
+  }
+
+  /** dev_mc_del. */
+  removeMulticast(address: Uint8Array): void {
+    const key = address.join();
+    const entry = this.multicast.get(key);
+    if (entry === undefined) return;
+    if (--entry.users > 0) return;
+    this.multicast.delete(key);
+    this.changeRxMode();
+  }
+
+  private changeRxMode(): void {
+    if (this.up) this.ops.setRxMode?.();
+  }
+
+  // ---- carrier
+
+  get carrier(): boolean {
+    return this.carrierOn;
+  }
+
+  /** netif_carrier_on and _off: the driver says whether the link is there. What waits is dropped when it goes. */
+  setCarrier(on: boolean): void {
+    if (on === this.carrierOn) return;
+    this.carrierOn = on;
+    this.flags = on ? this.flags | IFF_RUNNING : this.flags & ~IFF_RUNNING;
+    if (on) for (const queue of this.txQueues) queue.lastStart = this.layer.machine.cpu.now();
+    else for (const queue of this.txQueues) queue.reset();
+    this.layer.notify(this, on ? 'carrier' : 'no-carrier');
+  }
+
+  get canTransmit(): boolean {
+    return this.carrierOn && this.up;
+  }
+
+  // ---- receive
+
+  /** Gives the driver a buffer for a frame: a cluster, its data aligned so that the network header is; null: none left. */
+  allocReceive(): Mbuf | null {
+    const { machine } = this.layer;
+    const { cpu } = machine;
+    cpu.charge(cpu.profile.buffer);
+    const m = machine.mbufs.getcl();
+    if (m === null) return null;
+    m.data += NET_SKB_PAD + NET_IP_ALIGN;
+    m.device = this;
+    return m;
+  }
+
+  /** netif_receive_skb: softirq context. Takes a packet that starts with its Ethernet header. */
+  receive(m: Mbuf): void {
+    this.layer.receive(m);
+  }
+
+  /** netif_rx: any context. Takes a packet of a driver without NAPI. */
+  receiveBacklog(m: Mbuf): void {
+    this.layer.softnet.netifRx(m);
+  }
+
+  // ---- transmit
+
+  /** Hands one packet to the driver; false when the driver is busy and the packet is still the caller's. */
+  hardStartXmit(m: Mbuf, queue: TxQueue): boolean {
+    const { layer } = this;
+    const { cpu } = layer.machine;
+    const ready = layer.makeSendable(m, this);
+    // Out of buffers: counted and gone, so not busy.
+    if (ready === null) return true;
+    const length = ready.packetLength;
+    if (layer.packetTypes.taps.length > 0) layer.showTaps(ready, this, true);
+    if (cpu.trace.on) cpu.trace.emit(TP_NET_DEV_START_XMIT, cpu.now(), cpu.traceSource, this.traceName, length);
+    const taken = this.ops.startXmit(ready, queue.index);
+    if (cpu.trace.on) cpu.trace.emit(TP_NET_DEV_XMIT, cpu.now(), cpu.traceSource, this.traceName, length, taken ? 0 : 16);
+    if (taken) queue.lastStart = cpu.now();
+    return taken;
+  }
+
+  /** A device without a discipline: to the driver or dropped, nothing waits. Takes the packet. */
+  xmitStraight(m: Mbuf, queue: TxQueue): void {
+    if (!this.canTransmit) this.drop(m, DROP_NO_CARRIER);
+    else if (queue.stopped) this.drop(m, DROP_QUEUE_STOPPED);
+    else if (!this.hardStartXmit(m, queue)) this.drop(m, DROP_QUEUE_STOPPED);
+  }
+
+  /** dev_queue_xmit: takes a packet that starts with its Ethernet header. */
+  transmit(m: Mbuf): void {
+    this.layer.transmit(m, this);
+  }
+
+  /** The driver is done with a packet it was given: counts it and frees it. Takes it. */
+  transmitDone(m: Mbuf, ok: boolean): void {
+    const { machine } = this.layer;
+    if (!ok) {
+      this.tx.errors++;
+      this.drop(m, DROP_TX_ERROR);
+      return;
+    }
+    this.tx.packets++;
+    this.tx.bytes += m.packetLength;
+    const { cpu } = machine;
+    if (cpu.trace.on) cpu.trace.emit(TP_CONSUME_SKB, cpu.now(), cpu.traceSource, this.traceName, m.packetLength);
+    machine.mbufs.freem(m);
+  }
+
+  /** kfree_skb: counts the packet as dropped for `reason` (drop-reason.ts) and frees it. Takes it. */
+  drop(m: Mbuf, reason: number): void {
+    this.drops[reason]++;
+    const { machine } = this.layer;
+    const { cpu } = machine;
+    if (cpu.trace.on) cpu.trace.emit(TP_KFREE_SKB, cpu.now(), cpu.traceSource, this.traceName, reason, m.packetLength);
+    machine.mbufs.freem(m);
+  }
+
+  /** Drops by reason, those that happened. */
+  dropReport(): Record<string, number> {
+    const report: Record<string, number> = {};
+    DROP_REASONS.forEach((reason, number) => {
+      if (this.drops[number] > 0) report[reason.name] = this.drops[number];
+    });
+    return report;
+  }
+
+  /** Packets waiting in the transmit queues. */
+  get queued(): number {
+    let sum = 0;
+    for (const queue of this.txQueues) sum += queue.pending;
+    return sum;
+  }
+
+  /** dev_watchdog. */
+  private checkQueues(): void {
+    const now = this.layer.machine.cpu.now();
+    for (const queue of this.txQueues) {
+      if (!queue.stopped || !this.canTransmit || now - queue.lastStart < this.watchdogNs) continue;
+      queue.timeouts++;
+      this.layer.machine.log(`${this.name}: transmit queue ${queue.index} timed out`);
+      queue.lastStart = now;
+      this.ops.txTimeout?.(queue.index);
+    }
+    if (this.up) this.watchdog.reset(this.watchdogNs);
+  }
+}

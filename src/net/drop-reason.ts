@@ -1,0 +1,64 @@
+// Why packets are dropped. Each drop names one of these; the names follow the kernel's skb_drop_reason.
+
+export const DROP_NOT_SPECIFIED = 0;
+export const DROP_DEV_READY = 1;
+export const DROP_NO_CARRIER = 2;
+export const DROP_QUEUE_STOPPED = 3;
+export const DROP_QDISC_DROP = 4;
+export const DROP_QDISC_RESET = 5;
+export const DROP_TX_ERROR = 6;
+export const DROP_TX_TIMEOUT = 7;
+export const DROP_NOMEM = 8;
+export const DROP_PKT_TOO_BIG = 9;
+export const DROP_PKT_TOO_SMALL = 10;
+export const DROP_CPU_BACKLOG = 11;
+export const DROP_UNHANDLED_PROTO = 12;
+export const DROP_OTHERHOST = 13;
+export const DROP_IP_INHDR = 14;
+export const DROP_IP_CSUM = 15;
+export const DROP_IP_FRAGMENT = 16;
+export const DROP_IP_NOPROTO = 17;
+export const DROP_NO_ROUTE = 18;
+export const DROP_TTL_EXCEEDED = 19;
+export const DROP_ICMP_CSUM = 20;
+export const DROP_UDP_CSUM = 21;
+export const DROP_NO_SOCKET = 22;
+export const DROP_SOCKET_RCVBUFF = 23;
+export const DROP_ARP_INVALID = 24;
+export const DROP_NEIGH_FAILED = 25;
+export const DROP_NEIGH_QUEUEFULL = 26;
+export const DROP_LLC_INVALID = 27;
+export const DROP_PKT_TOO_SHORT = 28;
+
+/** Name and whose account it is on: the way in (device layer), the protocols, or the way out. */
+export const DROP_REASONS = [
+  { name: 'NOT_SPECIFIED', side: 'protocol' },
+  { name: 'DEV_READY', side: 'transmit' },
+  { name: 'NO_CARRIER', side: 'transmit' },
+  { name: 'QUEUE_STOPPED', side: 'transmit' },
+  { name: 'QDISC_DROP', side: 'transmit' },
+  { name: 'QDISC_RESET', side: 'transmit' },
+  { name: 'TX_ERROR', side: 'transmit' },
+  { name: 'TX_TIMEOUT', side: 'transmit' },
+  { name: 'NOMEM', side: 'transmit' },
+  { name: 'PKT_TOO_BIG', side: 'transmit' },
+  { name: 'PKT_TOO_SMALL', side: 'receive' },
+  { name: 'CPU_BACKLOG', side: 'receive' },
+  { name: 'UNHANDLED_PROTO', side: 'receive' },
+  { name: 'OTHERHOST', side: 'protocol' },
+  { name: 'IP_INHDR', side: 'protocol' },
+  { name: 'IP_CSUM', side: 'protocol' },
+  { name: 'IP_FRAGMENT', side: 'protocol' },
+  { name: 'IP_NOPROTO', side: 'protocol' },
+  { name: 'NO_ROUTE', side: 'protocol' },
+  { name: 'TTL_EXCEEDED', side: 'protocol' },
+  { name: 'ICMP_CSUM', side: 'protocol' },
+  { name: 'UDP_CSUM', side: 'protocol' },
+  { name: 'NO_SOCKET', side: 'protocol' },
+  { name: 'SOCKET_RCVBUFF', side: 'protocol' },
+  { name: 'ARP_INVALID', side: 'protocol' },
+  { name: 'NEIGH_FAILED', side: 'protocol' },
+  { name: 'NEIGH_QUEUEFULL', side: 'protocol' },
+  { name: 'LLC_INVALID', side: 'protocol' },
+  { name: 'PKT_TOO_SHORT', side: 'transmit' },
+] as const;

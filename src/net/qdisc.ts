@@ -1,0 +1,34 @@
+// The contract of a queueing discipline: what stands between dev_queue_xmit and a transmit queue. The disciplines
+// themselves are in src/qdisc.
+
+import type { Mbuf } from '../mbuf/mbuf.ts';
+
+export interface QdiscStats {
+  /** Packets and bytes taken from the discipline by the device. */
+  packets: number;
+  bytes: number;
+  drops: number;
+  overlimits: number;
+  requeues: number;
+}
+
+export interface Qdisc {
+  readonly kind: string;
+  readonly stats: QdiscStats;
+  /** Packets and bytes queued now. */
+  readonly length: number;
+  readonly backlog: number;
+  /** Takes the packet. What the discipline will not keep (this one or another) it gives to `drop`. */
+  enqueue(m: Mbuf, drop: (m: Mbuf) => void): void;
+  /** Returns the next packet that may go now, or null. */
+  dequeue(): Mbuf | null;
+  /** Lends the packet that dequeue would return. */
+  peek(): Mbuf | null;
+  /** Hands everything queued to `drop` and starts afresh. */
+  reset(drop: (m: Mbuf) => void): void;
+  /** When dequeue gives null though packets wait: time in ns it is worth asking again; 0 for no such time. */
+  readonly nextTimeNs: number;
+}
+
+/** Makes the discipline for one transmit queue. */
+export type QdiscFactory = (queueLength: number) => Qdisc;

@@ -1,0 +1,70 @@
+// pfifo_fast, Linux's default discipline for decades: three FIFO bands, served strictly in order; the priority of a
+// packet picks its band by the priomap. After tc-pfifo_fast(8). One length limit for all bands together, as the
+// original had it (txqueuelen).
+//
+//   priority   0 1 2 3 4 5 6 7 8 9 ...     band 0 ─► first
+//   band       1 2 2 2 1 2 0 0 1 1 ...     band 1 ─► when band 0 is empty
+//                                          band 2 ─► when both are
+
+import type { Mbuf } from '../mbuf/mbuf.ts';
+import type { Qdisc, QdiscStats } from '../net/qdisc.ts';
+
+/** prio2band: the band of each of the sixteen priorities. */
+export const PRIOMAP = [1, 2, 2, 2, 1, 2, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1] as const;
+
+const BANDS = 3;
+
+export class PfifoFast implements Qdisc {
+  readonly kind = 'pfifo_fast';
+  readonly stats: QdiscStats = { packets: 0, bytes: 0, drops: 0, overlimits: 0, requeues: 0 };
+  readonly nextTimeNs = 0;
+  length = 0;
+  backlog = 0;
+  private readonly limit: number;
+  private readonly heads: (Mbuf | null)[] = [null, null, null];
+  private readonly tails: (Mbuf | null)[] = [null, null, null];
+
+  /** `limit`: packets in all bands together. */
+  constructor(limit: number) {
+    this.limit = limit;
+  }
+
+  enqueue(m: Mbuf, drop: (m: Mbuf) => void): void {
+    if (this.length >= this.limit) {
+      this.stats.drops++;
+      drop(m);
+      return;
+    }
+    const band = PRIOMAP[m.priority & 15];
+    m.nextPacket = null;
+    const tail = this.tails[band];
+    if (tail === null) this.heads[band] = m;
+    else tail.nextPacket = m;
+    this.tails[band] = m;
+    this.length++;
+    this.backlog += m.packetLength;
+  }
+
+  dequeue(): Mbuf | null {
+    if (this.length === 0) return null;
+    for (let band = 0; band < BANDS; band++) {
+      const m = this.heads[band];
+      if (m === null) continue;
+      this.heads[band] = m.nextPacket;
+      if (m.nextPacket === null) this.tails[band] = null;
+      m.nextPacket = null;
+      this.length--;
+      this.backlog -= m.packetLength;
+      return m;
+    }
+    return null;
+  }
+
+  peek(): Mbuf | null {
+    return this.heads[0] ?? this.heads[1] ?? this.heads[2];
+  }
+
+  reset(drop: (m: Mbuf) => void): void {
+    for (let m = this.dequeue(); m !== null; m = this.dequeue()) drop(m);
+  }
+}
