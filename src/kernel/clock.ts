@@ -48,15 +48,20 @@ export interface Clock {
   cancel(event: ClockEvent): void;
   /** Puts an activity in line to run; it says so again after running if it has more to do. */
   ready(activity: Activity): void;
-  /** Fires the hardware events due up to `timeNs`, moving the time. Called by a CPU that is charged for its work. */
+  /** Time in ns of the hardware event that comes next; Infinity when none is to fire. */
   nextEventTime(): number;
+  /** Fires it, moving the virtual time to it. Called by a CPU that is charged for its work. */
   fireNext(): void;
   /** Moves the virtual time to `timeNs` if it is later than now; does nothing on the system clock. */
   advanceTo(timeNs: number): void;
+  /** An activity starts that the clock did not start itself: a call from outside of a run gets a run's time. */
+  activityStarts(): void;
+  /** The run should have ended long ago: the activity gets no more interrupts, so that it comes to its end. */
+  overdue(): boolean;
 }
 
 /** Binary heap of events by (when, sequence). No allocation once it has grown. */
-class EventHeap {
+export class EventHeap {
   private readonly events: ClockEvent[] = [];
   private sequence = 0;
 
@@ -137,13 +142,22 @@ function earlier(a: ClockEvent, b: ClockEvent): boolean {
 
 /** Activities at one instant after which time is said to stand still: real labs stay far below. */
 const STANDSTILL_LIMIT = 5_000_000;
+/**
+ * ns that an activity may run past the end of a run before hardware and interrupts stop: a machine in receive livelock
+ * never leaves its activity by itself. Fifty times the softirq limit, so that no other activity is ever cut.
+ */
+const OVERRUN_NS = 100_000_000;
 
-/** The activity that has been ready longest; ties go to the one that came first. */
-function takeReady(waiting: Activity[]): Activity {
+/** Place of the activity that has been ready longest; ties go to the one that came first. */
+function longestReady(waiting: Activity[]): number {
   let best = 0;
   for (let i = 1; i < waiting.length; i++) if (waiting[i].readySince < waiting[best].readySince) best = i;
-  const activity = waiting[best];
-  for (let i = best + 1; i < waiting.length; i++) waiting[i - 1] = waiting[i];
+  return best;
+}
+
+function takeReady(waiting: Activity[], index: number): Activity {
+  const activity = waiting[index];
+  for (let i = index + 1; i < waiting.length; i++) waiting[i - 1] = waiting[i];
   waiting.pop();
   activity.isReady = false;
   return activity;
@@ -157,6 +171,8 @@ export class VirtualClock implements Clock {
   private readonly waiting: Activity[] = [];
   private instant = 0;
   private atInstant = 0;
+  private stopAt = Infinity;
+  private stepping = false;
 
   now(): number {
     return this.time;
@@ -178,7 +194,15 @@ export class VirtualClock implements Clock {
 
   nextEventTime(): number {
     const first = this.heap.first();
-    return first === undefined ? Infinity : first.when;
+    return first === undefined || first.when > this.stopAt ? Infinity : first.when;
+  }
+
+  activityStarts(): void {
+    if (!this.stepping) this.stopAt = this.time + OVERRUN_NS;
+  }
+
+  overdue(): boolean {
+    return this.time > this.stopAt;
   }
 
   fireNext(): void {
@@ -194,36 +218,45 @@ export class VirtualClock implements Clock {
     if (timeNs > this.time) this.time = timeNs;
   }
 
-  /** Runs until nothing is left to do or the time would pass `untilNs`; returns the time reached. */
+  /** Runs what is to be done up to `untilNs`; returns the time reached: later when an activity ran past it. */
   run(untilNs: number): number {
-    for (;;) {
-      if (this.waiting.length > 0) {
-        // A busy CPU must not carry the run past its end for ever.
-        if (this.time > untilNs) return this.time;
-        const activity = takeReady(this.waiting);
-        this.stillMoving(activity.name);
-        activity.run();
-      } else if (this.nextEventTime() <= untilNs) {
-        this.fireNext();
-      } else {
-        this.advanceTo(untilNs);
-        return this.time;
-      }
-    }
+    this.steps(untilNs);
+    this.advanceTo(untilNs);
+    return this.time;
   }
 
   /** Runs until nothing more is armed or waiting, or `limitNs` is reached; returns the time reached. */
   runUntilIdle(limitNs: number): number {
-    while (this.waiting.length > 0 || this.heap.size > 0) {
-      if (this.waiting.length === 0 && this.nextEventTime() > limitNs) break;
-      if (this.waiting.length > 0) {
-        if (this.time > limitNs) break;
-        const activity = takeReady(this.waiting);
-        this.stillMoving(activity.name);
-        activity.run();
-      } else this.fireNext();
-    }
+    this.steps(limitNs);
     return this.time;
+  }
+
+  private steps(untilNs: number): void {
+    this.stopAt = untilNs + OVERRUN_NS;
+    this.stepping = true;
+    try {
+      while (this.step(untilNs));
+    } finally {
+      this.stepping = false;
+      this.stopAt = Infinity;
+    }
+  }
+
+  /** One activity or event that is due by `untilNs`; false when there is none. */
+  private step(untilNs: number): boolean {
+    const { waiting } = this;
+    if (waiting.length > 0) {
+      const next = longestReady(waiting);
+      // A busy CPU must not carry the run past its end for ever.
+      if (waiting[next].readySince > untilNs) return false;
+      const activity = takeReady(waiting, next);
+      this.stillMoving(activity.name);
+      activity.run();
+      return true;
+    }
+    if (this.nextEventTime() > untilNs) return false;
+    this.fireNext();
+    return true;
   }
 
   private stillMoving(name: string): void {
@@ -282,22 +315,28 @@ export class SystemClock implements Clock {
 
   advanceTo(_timeNs: number): void {}
 
+  activityStarts(): void {}
+
+  overdue(): boolean {
+    return false;
+  }
+
   /**
-   * Runs what is due now, at most `limit` steps so that the caller can look after its file descriptors;
-   * returns the ns until the next event (0: more is due already, Infinity: nothing is armed).
+   * Runs what is due now, at most `limit` steps so that the caller can look after its file descriptors; returns the ns
+   * until the next event (0: more is due already, Infinity: nothing is armed). Events that are due go before
+   * activities: a thread that never blocks must not keep the hardware waiting.
    */
   poll(limit = 10_000): number {
     let now = this.now();
     for (let steps = 0; steps < limit; steps++) {
-      if (this.waiting.length > 0) {
-        takeReady(this.waiting).run();
+      const due = this.nextEventTime();
+      if (due <= now) this.fireNext();
+      else if (this.waiting.length > 0) {
+        takeReady(this.waiting, longestReady(this.waiting)).run();
+        now = this.now();
       } else {
-        const due = this.nextEventTime();
-        if (due > now) {
-          now = this.now();
-          if (due > now) return due - now;
-        }
-        this.fireNext();
+        now = this.now();
+        if (due > now) return due - now;
       }
     }
     return 0;

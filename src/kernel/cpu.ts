@@ -5,10 +5,12 @@
 //
 // Charging moves this CPU's own time; hardware events due by then fire in between, and an interrupt they assert is
 // delivered right there. Other CPUs run only between activities: each keeps its own time, so two busy CPUs work side
-// by side, and what one does to the other arrives late by at most one activity.
+// by side, and what one does to the other arrives late by at most one activity. A CPU of profile `ideal` takes no time,
+// so its activities are events like those of hardware: they run at their time, also inside another CPU's charge.
 
-import type { Activity, Clock } from './clock.ts';
+import { type Activity, type Clock, ClockEvent } from './clock.ts';
 import type { IrqLine } from './irq.ts';
+import type { SpinLock } from './lock.ts';
 import type { CpuProfile } from './profile.ts';
 import { MAX_SOFTIRQ_RESTART, MAX_SOFTIRQ_TIME_NS, SOFTIRQ_NAMES } from './softirq.ts';
 import { BLOCK, DEFAULT_PRIORITY, RESCHEDULE, Thread, type ThreadBody } from './thread.ts';
@@ -45,8 +47,12 @@ export class Cpu implements Activity {
   contextSwitches = 0;
   /** Runs at the start of each activity: the machine notes which of its CPUs is the current one. */
   onEnter: (cpu: Cpu) => void = () => {};
+  /** Spin locks held by code on this CPU, in the order they were taken. Maintained by SpinLock. */
+  readonly heldLocks: SpinLock[] = [];
   private readonly costed: boolean;
   private readonly measured: boolean;
+  /** The next activity of a CPU that takes no time; null when it takes turns with the others. */
+  private readonly turn: ClockEvent | null;
   private localTime = 0;
   private measuredSince = 0;
   private irqDisabled = 0;
@@ -70,6 +76,7 @@ export class Cpu implements Activity {
     this.actions = actions;
     this.costed = clock.kind === 'virtual' && profile.name !== 'ideal';
     this.measured = clock.kind === 'system';
+    this.turn = this.costed || this.measured ? null : new ClockEvent(name, () => this.takeTurn());
     this.ksoftirqd = this.spawn(`ksoftirqd/${index}`, this.ksoftirqdBody());
     this.ksoftirqd.runnable = false;
   }
@@ -82,20 +89,16 @@ export class Cpu implements Activity {
   /** Charges `ns` of work in the present context. Hardware events and interrupts may come in between. */
   charge(ns: number): void {
     if (!this.costed || ns === 0) return;
+    if (!this.running) throw new Error(`${this.name}: work outside of process(), a thread or an interrupt`);
     this.timeIn[this.context] += ns;
     let target = this.localTime + ns;
     const { clock } = this;
     for (let due = clock.nextEventTime(); due <= target; due = clock.nextEventTime()) {
-      const left = target - due;
-      if (due > this.localTime) {
-        this.localTime = due;
-        clock.fireNext();
-        target = this.localTime + left;
-      } else {
-        const before = this.localTime;
-        clock.fireNext();
-        target += this.localTime - before;
-      }
+      if (due > this.localTime) this.localTime = due;
+      // What interrupts take now comes on top of what is left of this charge.
+      const left = target - this.localTime;
+      clock.fireNext();
+      target = this.localTime + left;
     }
     this.localTime = target;
     clock.advanceTo(target);
@@ -105,8 +108,9 @@ export class Cpu implements Activity {
 
   /** A line asks for delivery: at once when this CPU's interrupts are enabled, else when they are again. */
   interrupt(line: IrqLine): void {
-    if (this.running && this.irqDisabled === 0 && line.priority > this.servicePriority) {
+    if (this.running && this.acceptsInterrupts() && line.priority > this.servicePriority) {
       this.deliver(line);
+      this.afterInterrupts();
       return;
     }
     line.queued = true;
@@ -122,19 +126,27 @@ export class Cpu implements Activity {
   /** local_irq_enable: what came meanwhile is delivered before this returns. */
   irqEnable(): void {
     if (this.irqDisabled === 0) throw new Error(`${this.name}: interrupts enabled more often than disabled`);
-    if (--this.irqDisabled === 0 && this.pending.length > 0) this.deliverPending();
+    if (--this.irqDisabled > 0 || this.pending.length === 0) return;
+    this.deliverPending();
+    this.afterInterrupts();
   }
 
   get interruptsEnabled(): boolean {
     return this.irqDisabled === 0;
   }
 
+  private acceptsInterrupts(): boolean {
+    return this.irqDisabled === 0 && !this.clock.overdue();
+  }
+
+  /** Delivers what waits and may nest here, highest priority first. A loop, not a recursion: a storm has no end. */
   private deliverPending(): void {
-    while (this.irqDisabled === 0) {
-      const { pending } = this;
+    const { pending } = this;
+    while (pending.length > 0 && this.acceptsInterrupts()) {
       let best = -1;
       for (let i = 0; i < pending.length; i++) {
-        if (pending[i].priority > this.servicePriority && (best < 0 || pending[i].priority > pending[best].priority)) best = i;
+        if (pending[i].priority <= this.servicePriority) continue;
+        if (best < 0 || pending[i].priority > pending[best].priority) best = i;
       }
       if (best < 0) return;
       const line = pending[best];
@@ -161,10 +173,13 @@ export class Cpu implements Activity {
       line.queued = true;
       this.pending.push(line);
     }
-    if (before !== HARDIRQ) {
-      this.deliverPending();
-      this.runSoftirqs();
-    }
+  }
+
+  /** Leaving the last hard interrupt: those that waited for it, then softirqs. */
+  private afterInterrupts(): void {
+    if (this.context === HARDIRQ) return;
+    this.deliverPending();
+    this.runSoftirqs();
   }
 
   // ---- softirqs
@@ -193,7 +208,8 @@ export class Cpu implements Activity {
   }
 
   private runSoftirqs(): void {
-    if (this.softPending === 0 || this.bhDisabled > 0 || this.inSoftirq || this.context === HARDIRQ) return;
+    if (this.softPending === 0 || this.bhDisabled > 0 || this.irqDisabled > 0) return;
+    if (this.inSoftirq || this.context === HARDIRQ) return;
     // Once ksoftirqd has taken over, interrupts leave softirqs to it, so that processes get their share.
     if (this.ksoftirqd.runnable) return;
     this.softirqLoop();
@@ -257,15 +273,31 @@ export class Cpu implements Activity {
       if (this.context !== PROCESS) throw new Error(`${this.name}: process work called in ${CONTEXT_NAMES[this.context]} context`);
       return work();
     }
+    this.clock.activityStarts();
     this.enter(this.clock.now());
+    this.afterInterrupts();
     this.switchContext(PROCESS);
+    let done = false;
     try {
       this.charge(this.profile.systemCall);
-      return work();
+      const result = work();
+      done = true;
+      return result;
     } finally {
+      if (!done) this.unwind();
       this.runSoftirqs();
       this.leave();
     }
+  }
+
+  /** Work threw, perhaps in an interrupt or with interrupts disabled: process context as it was at the start. */
+  private unwind(): void {
+    this.irqDisabled = 0;
+    this.bhDisabled = 0;
+    this.servicePriority = -1;
+    this.inSoftirq = false;
+    this.switchContext(PROCESS);
+    for (let i = this.heldLocks.length - 1; i >= 0; i--) this.heldLocks[i].unlock(this);
   }
 
   /** Throws unless the present context may sleep. */
@@ -278,7 +310,7 @@ export class Cpu implements Activity {
   /** One activity: pending interrupts, or softirqs, or a thread until it yields. For the clock only. */
   run(): void {
     this.enter(this.readySince);
-    if (this.pending.length > 0) this.deliverPending();
+    if (this.pending.length > 0) this.afterInterrupts();
     else if (this.softPending !== 0 && !this.ksoftirqd.runnable) this.runSoftirqs();
     else this.runThread();
     this.leave();
@@ -320,10 +352,24 @@ export class Cpu implements Activity {
   }
 
   private leave(): void {
-    if (this.pending.length > 0) this.deliverPending();
+    this.checkNothingHeld();
+    this.deliverPending();
     this.switchContext(IDLE);
     this.running = false;
-    if (this.hasWork()) this.makeReady();
+    // What is left has been there: the next activity begins where this one ends, wherever the clock is.
+    if (this.hasWork()) this.makeReady(this.localTime);
+  }
+
+  /** An idle CPU with interrupts off hangs; a thread that waits with a lock makes others hang (rule L04). */
+  private checkNothingHeld(): void {
+    if (this.irqDisabled === 0 && this.bhDisabled === 0 && this.heldLocks.length === 0) return;
+    const what =
+      this.heldLocks.length > 0
+        ? `lock ${this.heldLocks[0].name} held`
+        : this.irqDisabled > 0
+          ? 'interrupts disabled'
+          : 'bottom halves disabled';
+    throw new Error(`${this.name}: activity ends with ${what} (rule L04)`);
   }
 
   private hasWork(): boolean {
@@ -335,12 +381,20 @@ export class Cpu implements Activity {
     return false;
   }
 
-  private makeReady(): void {
+  /** `sinceNs`: when the work came, for a CPU that is charged for it. */
+  private makeReady(sinceNs = this.clock.now()): void {
+    if (this.turn !== null) {
+      if (!this.turn.armed) this.clock.arm(this.turn, this.clock.now());
+      return;
+    }
     if (this.isReady) return;
-    const now = this.clock.now();
-    // A CPU that has been charged past the clock is busy until then.
-    this.readySince = this.costed && this.localTime > now ? this.localTime : now;
+    this.readySince = this.costed ? sinceNs : this.clock.now();
     this.clock.ready(this);
+  }
+
+  private takeTurn(): void {
+    // When this CPU is inside an activity, its end looks for more work.
+    if (!this.running) this.run();
   }
 
   private switchContext(context: number): void {

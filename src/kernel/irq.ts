@@ -18,7 +18,10 @@ interface IrqAction {
 
 /** Deliveries in a row that nobody claims, after which the line is shut (Linux gives up at 99,900 of 100,000). */
 const NOBODY_CARED_LIMIT = 1000;
-/** Deliveries at one instant, all claimed, after which the line is shut: nothing real asks that often. */
+/**
+ * Deliveries in a row, all claimed, at one instant or without the level ever going down, after which the line is shut:
+ * the cause is never cleared.
+ */
 const STORM_LIMIT = 100_000;
 
 export class IrqLine {
@@ -38,7 +41,9 @@ export class IrqLine {
   private edge = false;
   private maskCount = 0;
   private unclaimed = 0;
+  private releases = 0;
   private stormTime = -1;
+  private stormReleases = -1;
   private stormCount = 0;
   private readonly actions: IrqAction[] = [];
   private readonly warn: (message: string) => void;
@@ -51,19 +56,26 @@ export class IrqLine {
 
   /** A source drives the line: call once per change of that source. */
   setLevel(asserted: boolean): void {
-    this.asserted += asserted ? 1 : -1;
-    if (asserted) this.offer();
+    if (asserted) {
+      this.asserted++;
+      this.offer();
+      return;
+    }
+    if (this.asserted === 0) throw new Error(`irq ${this.number}: released by a source that did not assert it`);
+    if (--this.asserted === 0) this.releases++;
   }
 
   /** One edge: delivered once, also when it comes while masked or in service. */
   pulse(): void {
     this.edge = true;
+    this.releases++;
     this.offer();
   }
 
-  /** Somebody asks and the line may be delivered. */
+  /** Somebody asks, somebody listens, and the line may be delivered. */
   wanted(): boolean {
-    return (this.asserted > 0 || this.edge) && this.maskCount === 0 && !this.inService;
+    if (this.asserted === 0 && !this.edge) return false;
+    return this.maskCount === 0 && !this.inService && this.actions.length > 0;
   }
 
   get masked(): boolean {
@@ -83,17 +95,22 @@ export class IrqLine {
 
   addAction(name: string, handler: IrqHandler): IrqAction {
     const action = { name, handler };
+    // Edges that nobody listened to are gone; a level still asks.
+    if (this.actions.length === 0) this.edge = false;
     this.actions.push(action);
     if (this.shut !== '') {
       this.shut = '';
+      this.unclaimed = 0;
+      this.stormCount = 0;
       this.enable();
-    }
+    } else this.offer();
     return action;
   }
 
   removeAction(action: IrqAction): void {
     const index = this.actions.indexOf(action);
     if (index < 0) throw new Error(`irq ${this.number}: ${action.name} has no handler here`);
+    if (this.inService) throw new Error(`irq ${this.number}: ${action.name} is freed while its line is in service`);
     this.actions.splice(index, 1);
   }
 
@@ -125,10 +142,11 @@ export class IrqLine {
       if (++this.unclaimed >= NOBODY_CARED_LIMIT) this.giveUp('nobody cared');
     }
     const now = cpu.now();
-    if (now !== this.stormTime) {
-      this.stormTime = now;
-      this.stormCount = 0;
-    } else if (++this.stormCount >= STORM_LIMIT) this.giveUp('storm: its cause is never cleared');
+    const moved = now !== this.stormTime && this.releases !== this.stormReleases;
+    this.stormTime = now;
+    this.stormReleases = this.releases;
+    if (moved) this.stormCount = 0;
+    else if (++this.stormCount >= STORM_LIMIT) this.giveUp('storm: its cause is never cleared');
   }
 
   private giveUp(why: string): void {

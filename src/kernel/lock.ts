@@ -11,7 +11,6 @@ export class SpinLock {
   private openTo = 0;
   /** Locks that were held when this one was taken: the order. */
   private readonly takenAfter = new Set<SpinLock>();
-  private static readonly held: SpinLock[] = [];
 
   constructor(name: string) {
     this.name = name;
@@ -23,19 +22,22 @@ export class SpinLock {
 
   /** Takes it. Throws when the owner takes it again, when the order is reversed, or when an interrupt could want it. */
   lock(cpu: Cpu): void {
-    if (this.owner !== null) throw new Error(`lock ${this.name}: taken again by ${cpu.name}, its owner: dead-lock`);
+    if (this.owner === cpu) throw new Error(`lock ${this.name}: taken again by ${cpu.name}, its owner: dead-lock`);
+    if (this.owner !== null) throw new Error(`lock ${this.name}: ${this.owner.name} went idle with it`);
     this.checkContext(cpu);
-    this.checkOrder();
+    this.checkOrder(cpu);
     cpu.charge(cpu.profile.lock);
     this.owner = cpu;
-    SpinLock.held.push(this);
+    cpu.heldLocks.push(this);
   }
 
   unlock(cpu: Cpu): void {
     if (this.owner !== cpu) throw new Error(`lock ${this.name}: given back by ${cpu.name}, which does not hold it`);
     this.owner = null;
-    const index = SpinLock.held.lastIndexOf(this);
-    SpinLock.held.splice(index, 1);
+    const { heldLocks } = cpu;
+    // No splice: it allocates.
+    for (let i = heldLocks.lastIndexOf(this) + 1; i < heldLocks.length; i++) heldLocks[i - 1] = heldLocks[i];
+    heldLocks.pop();
   }
 
   /** spin_lock_irqsave. */
@@ -74,8 +76,8 @@ export class SpinLock {
     );
   }
 
-  private checkOrder(): void {
-    for (const other of SpinLock.held) {
+  private checkOrder(cpu: Cpu): void {
+    for (const other of cpu.heldLocks) {
       if (other.takenAfter.has(this)) {
         throw new Error(`locks ${other.name} and ${this.name} are taken in both orders: dead-lock`);
       }

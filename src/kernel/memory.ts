@@ -21,7 +21,7 @@ export class PhysicalMemory {
   /** `source`: a size in bytes (rounded up to a page), or a buffer that somebody else shares (a guest, QEMU). */
   constructor(source: number | ArrayBufferLike) {
     const buffer = typeof source === 'number' ? new ArrayBuffer(Math.ceil(source / PAGE) * PAGE) : source;
-    this.size = buffer.byteLength & ~3;
+    this.size = buffer.byteLength - (buffer.byteLength % 4);
     this.u8 = new Uint8Array(buffer, 0, this.size);
     this.u16 = new Uint16Array(buffer, 0, this.size >> 1);
     this.u32 = new Uint32Array(buffer, 0, this.size >> 2);
@@ -29,6 +29,7 @@ export class PhysicalMemory {
 
   /** Address of `size` zeroed bytes aligned to `align` (a power of two). Throws when memory is full. */
   alloc(size: number, align = 16): number {
+    if (!Number.isInteger(size) || size < 1) throw new RangeError(`allocation of ${size} bytes of physical memory`);
     const again = this.freed.get(size);
     if (again !== undefined) {
       for (let i = again.length - 1; i >= 0; i--) {
@@ -40,7 +41,7 @@ export class PhysicalMemory {
         return address;
       }
     }
-    const address = (this.top + align - 1) & ~(align - 1);
+    const address = Math.ceil(this.top / align) * align;
     if (address + size > this.size) {
       throw new RangeError(`out of physical memory: ${size} bytes wanted, ${this.size - this.top} of ${this.size} left`);
     }

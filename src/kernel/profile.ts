@@ -13,7 +13,7 @@ export interface CpuProfile {
   /** From the asserted line to the first instruction of the handler, and back again. */
   readonly interruptEntry: number;
   readonly interruptExit: number;
-  /** Entering the softirq loop, and each vector's action in it. */
+  /** Entering the softirq loop. */
   readonly softirqEntry: number;
   /** Switch from one thread to another, with the cache misses that follow. */
   readonly contextSwitch: number;

@@ -54,11 +54,17 @@ export class Thread {
   step(): void {
     this.inside = true;
     this.wakePending = false;
-    const result = this.body.next();
-    this.inside = false;
-    if (result.done === true) {
-      this.finished = true;
-      this.runnable = false;
+    let result: IteratorResult<number, void>;
+    try {
+      result = this.body.next();
+    } catch (error) {
+      this.end();
+      throw error;
+    } finally {
+      this.inside = false;
+    }
+    if (result.done === true || this.finished) {
+      this.end();
       return;
     }
     const wait = result.value;
@@ -69,9 +75,14 @@ export class Thread {
 
   /** Ends it where it stands. */
   kill(): void {
+    this.finished = true;
+    if (!this.inside) this.end();
+  }
+
+  private end(): void {
     this.cpu.clock.cancel(this.alarm);
     this.finished = true;
     this.runnable = false;
-    if (!this.inside) this.body.return();
+    this.body.return();
   }
 }

@@ -29,6 +29,14 @@ export const DROP_NEIGH_FAILED = 25;
 export const DROP_NEIGH_QUEUEFULL = 26;
 export const DROP_LLC_INVALID = 27;
 export const DROP_PKT_TOO_SHORT = 28;
+export const DROP_PROTO_MEM = 29;
+export const DROP_HDR_TRUNC = 30;
+export const DROP_IP_INADDRERRORS = 31;
+export const DROP_IP_INVALID_SOURCE = 32;
+export const DROP_IP_NEEDFRAG = 33;
+export const DROP_LLC_NOSAP = 34;
+export const DROP_IPX_INVALID = 35;
+export const DROP_NEIGH_TABLEFULL = 36;
 
 /** Name and whose account it is on: the way in (device layer), the protocols, or the way out. */
 export const DROP_REASONS = [
@@ -61,4 +69,12 @@ export const DROP_REASONS = [
   { name: 'NEIGH_QUEUEFULL', side: 'protocol' },
   { name: 'LLC_INVALID', side: 'protocol' },
   { name: 'PKT_TOO_SHORT', side: 'transmit' },
+  { name: 'PROTO_MEM', side: 'protocol' },
+  { name: 'HDR_TRUNC', side: 'protocol' },
+  { name: 'IP_INADDRERRORS', side: 'protocol' },
+  { name: 'IP_INVALID_SOURCE', side: 'protocol' },
+  { name: 'IP_NEEDFRAG', side: 'protocol' },
+  { name: 'LLC_NOSAP', side: 'protocol' },
+  { name: 'IPX_INVALID', side: 'protocol' },
+  { name: 'NEIGH_TABLEFULL', side: 'protocol' },
 ] as const;

@@ -10,6 +10,8 @@ import type { ByteSink } from './capture.ts';
 const START = 2;
 /** 64 KiB: some forty full frames a system call, and it stays in the cache. */
 const CHUNK_BYTES = 0x10000;
+/** How this machine lays out the words of a Uint32Array. */
+const LITTLE_ENDIAN_HOST = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
 
 export class ByteChunk {
   private readonly sink: ByteSink;
@@ -72,7 +74,21 @@ export class ByteChunk {
   /** `length` bytes from somewhere in a block of memory, without making a view. At most a chunk. */
   copy(from: Bytes, fromAt: number, length: number): void {
     if (this.at + length > CHUNK_BYTES) this.flush();
-    copyBytes(from, fromAt, this.memory, this.at, length);
+    if (((fromAt ^ this.at) & 3) === 0) copyBytes(from, fromAt, this.memory, this.at, length);
+    else this.copyShifted(from, fromAt, length);
     this.at += length;
+  }
+
+  /** Records of pcap are not padded: words of the source go to addresses that are no multiple of four. */
+  private copyShifted(from: Bytes, fromAt: number, length: number): void {
+    const { view, at } = this;
+    const { u8, u32 } = from;
+    const head = Math.min(-fromAt & 3, length);
+    const words = (length - head) >> 2;
+    const source = (fromAt + head) >> 2;
+    for (let i = 0; i < head; i++) view.setUint8(at + i, u8[fromAt + i]);
+    const to = at + head;
+    for (let i = 0; i < words; i++) view.setUint32(to + 4 * i, u32[source + i], LITTLE_ENDIAN_HOST);
+    for (let i = head + 4 * words; i < length; i++) view.setUint8(at + i, u8[fromAt + i]);
   }
 }

@@ -43,7 +43,13 @@ export class CaptureSink {
     return (frame, timeNs, direction) => {
       this.seen[id]++;
       this.setTime(timeNs);
-      this.writer.frame(id, this.lastSeconds, this.lastNanoseconds, frame, direction === 'in' ? 'inbound' : 'outbound');
+      this.writer.frame(
+        id,
+        this.lastSeconds,
+        this.lastNanoseconds,
+        frame,
+        direction === 'in' ? 'inbound' : 'outbound',
+      );
     };
   }
 

@@ -114,7 +114,7 @@ function setInet(request: Uint8Array, address: readonly number[]): void {
 }
 
 /** Takes `10.0.0.1/24` apart. Throws PortError. */
-export function parsePrefix(text: string): { ip: number[]; mask: number[] } {
+function parsePrefix(text: string): { ip: number[]; mask: number[] } {
   const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})\/(\d{1,2})$/.exec(text);
   const numbers = match === null ? [] : match.slice(1).map(Number);
   if (match === null || numbers.slice(0, 4).some((byte) => byte > 255) || numbers[4] > 32) {

@@ -46,12 +46,14 @@ let loaded: Linux | null = null;
 /** Loads the calls, once. Throws PortError where they do not exist. */
 export function loadLinux(): Linux {
   if (loaded !== null) return loaded;
-  if (platform !== 'linux') throw new PortError(`TAP needs Linux; this is ${platform}`);
+  if (platform !== 'linux') throw new PortError(`this port needs Linux; this is ${platform}`);
   let koffi: Koffi;
   try {
     koffi = createRequire(import.meta.url)('koffi');
   } catch (error) {
-    throw new PortError(`TAP needs the package koffi: npm install koffi (${String(error)})`);
+    throw new PortError(
+      `this port needs the package koffi: npm install koffi (${String(error).split('\n')[0]})`,
+    );
   }
   const libc = koffi.load(null);
   const names = new Map(Object.entries(koffi.os.errno).map(([name, value]) => [value, name]));

@@ -142,13 +142,18 @@ export class CollisionPort implements Medium, FrameSink {
     switch (this.state) {
       case WAITING:
       case BACKOFF:
-        return this.contend();
+        this.contend();
+        break;
       case SENDING:
-        return this.detectAt < this.end ? this.jam(now) : this.finish();
+        if (this.detectAt < this.end) this.jam(now);
+        else this.finish();
+        break;
       case JAMMING:
-        return this.tryAgainLater(now);
+        this.tryAgainLater(now);
+        break;
       case BLIND:
-        return this.done(TX_NO_CARRIER);
+        this.done(TX_NO_CARRIER);
+        break;
     }
   }
 
@@ -208,11 +213,15 @@ export class CollisionPort implements Medium, FrameSink {
   private tryAgainLater(now: number): void {
     this.occupied();
     this.tries++;
-    if ((this.status & TX_LATE_COLLISION) !== 0) return this.giveUp('lateCollision', 0);
-    if (this.tries === TRIES) return this.giveUp('excessiveCollisions', TX_RETRY);
-    this.state = BACKOFF;
-    const slots = this.random.below(2 ** Math.min(this.tries, BACKOFF_LIMIT));
-    this.domain.clock.arm(this.step, now + slots * this.domain.slotNs);
+    if ((this.status & TX_LATE_COLLISION) !== 0) {
+      this.giveUp('lateCollision', 0);
+    } else if (this.tries === TRIES) {
+      this.giveUp('excessiveCollisions', TX_RETRY);
+    } else {
+      this.state = BACKOFF;
+      const slots = this.random.below(2 ** Math.min(this.tries, BACKOFF_LIMIT));
+      this.domain.clock.arm(this.step, now + slots * this.domain.slotNs);
+    }
   }
 
   private giveUp(reason: DropReason, status: number): void {
@@ -323,9 +332,12 @@ export class CollisionDomain {
   constructor(options: CollisionDomainOptions) {
     const { name, bitsPerSecond, delayNs = 0, seed = 1 } = options;
     if (!(bitsPerSecond > 0 && bitsPerSecond < Infinity)) {
-      throw new RangeError(`${name}: bitsPerSecond is ${bitsPerSecond}: half duplex needs a rate, such as 10000000`);
+      throw new RangeError(
+        `${name}: bitsPerSecond is ${bitsPerSecond}: half duplex needs a rate, such as 10000000`,
+      );
     }
-    if (!(delayNs >= 0 && delayNs < Infinity)) throw new RangeError(`${name}: delayNs is ${delayNs}: 0 or more`);
+    if (!(delayNs >= 0 && delayNs < Infinity))
+      throw new RangeError(`${name}: delayNs is ${delayNs}: 0 or more`);
     const bitsNs = (bits: number) => Math.round((bits * 1e9) / bitsPerSecond);
     this.clock = options.clock;
     this.pool = options.pool;
@@ -336,7 +348,10 @@ export class CollisionDomain {
     this.jamNs = bitsNs(JAM_BITS);
     this.preambleNs = bitsNs(PREAMBLE_BITS);
     this.repeater = options.repeater;
-    this.ports = Array.from({ length: options.ports }, (_, i) => new CollisionPort(this, `${name}.${i + 1}`, seed));
+    this.ports = Array.from(
+      { length: options.ports },
+      (_, i) => new CollisionPort(this, `${name}.${i + 1}`, seed),
+    );
     this.updateCarrier();
   }
 

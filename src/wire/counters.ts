@@ -69,7 +69,7 @@ export class WireCounters {
       inFlight,
       drops: { ...this.drops },
       impairments: { ...this.impairments },
-      busyNs: this.busyNs,
+      busyNs: Math.round(this.busyNs),
       utilisation: nowNs > 0 ? Math.min(1, this.busyNs / nowNs) : 0,
     };
   }

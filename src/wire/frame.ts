@@ -62,7 +62,8 @@ export class FramePool {
   get(length: number): Frame {
     this.inUse++;
     const big = length > SLOT_BYTES;
-    if (length > MAX_FRAME_BYTES) throw new RangeError(`a frame of ${length} bytes: at most ${MAX_FRAME_BYTES}`);
+    if (length > MAX_FRAME_BYTES)
+      throw new RangeError(`a frame of ${length} bytes: at most ${MAX_FRAME_BYTES}`);
     const frame = big ? this.large : this.small;
     if (frame === null) {
       const made = new Frame(big ? MAX_FRAME_BYTES : SLOT_BYTES);

@@ -1,8 +1,8 @@
 // A half-duplex cable with two ends: a collision domain of two. A station has carrier when somebody is plugged in at the
 // other end.
 
-import { CollisionDomain } from './collision-domain.ts';
 import type { Clock } from '../kernel/clock.ts';
+import { CollisionDomain } from './collision-domain.ts';
 import type { WireDevice, WireReport } from './counters.ts';
 import type { FramePool } from './frame.ts';
 import type { Medium } from './medium.ts';

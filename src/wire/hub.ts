@@ -2,8 +2,8 @@
 // A port has carrier while the hub is on and its own cable is whole. Not modelled: partitioning of a port that
 // collides without end (IEEE 802.3 clause 9.6.6).
 
-import { CollisionDomain, type CollisionPort } from './collision-domain.ts';
 import type { Clock } from '../kernel/clock.ts';
+import { CollisionDomain, type CollisionPort } from './collision-domain.ts';
 import type { DirectionReport, WireDevice, WireReport } from './counters.ts';
 import type { FramePool } from './frame.ts';
 
@@ -26,7 +26,11 @@ export class Hub implements WireDevice {
 
   constructor(options: HubOptions) {
     this.name = options.name;
-    this.domain = new CollisionDomain({ ...options, bitsPerSecond: options.bitsPerSecond ?? 10_000_000, repeater: true });
+    this.domain = new CollisionDomain({
+      ...options,
+      bitsPerSecond: options.bitsPerSecond ?? 10_000_000,
+      repeater: true,
+    });
   }
 
   get ports(): readonly CollisionPort[] {

@@ -8,7 +8,13 @@
 // makes cables of its own, whose far ends are `ports`. Not modelled: spanning tree, VLANs, flow control.
 
 import type { Clock } from '../kernel/clock.ts';
-import { type DirectionReport, WireCounters, type WireDevice, type WireReport } from './counters.ts';
+import {
+  type DirectionReport,
+  type DropReason,
+  WireCounters,
+  type WireDevice,
+  type WireReport,
+} from './counters.ts';
 import { crc32 } from './crc32.ts';
 import { FRAME_START, type Frame, type FramePool } from './frame.ts';
 import { FrameQueue } from './frame-queue.ts';
@@ -32,7 +38,7 @@ export interface SwitchOptions {
   ageingNs?: number;
   /** Entries of the address table: a power of two. */
   tableSize?: number;
-  /** Frames an output queue holds, the one being sent included. */
+  /** Frames an output queue holds, besides the one being sent; 128 unless told. */
   queueFrames?: number;
   /** Longer frames are dropped; without FCS. */
   maxFrameBytes?: number;
@@ -83,14 +89,14 @@ class SwitchPort implements Station {
     const frame = this.queue.shift();
     if (frame === null) return;
     this.sending = true;
+    // What the medium does with it is in the medium's own count; the switch is rid of it.
+    this.output.delivered++;
     this.output.busyNs += frameTimeNs(frame.length, this.medium.bitsPerSecond);
     this.medium.send(frame);
   }
 
   transmitted(_status: number): void {
     this.sending = false;
-    // A frame the medium lost is in the medium's own count; for the switch it has left.
-    this.output.delivered++;
     this.sendNext();
   }
 
@@ -103,7 +109,7 @@ class SwitchPort implements Station {
   }
 
   get inFlight(): number {
-    return this.queue.length + (this.sending ? 1 : 0);
+    return this.queue.length;
   }
 }
 
@@ -149,25 +155,31 @@ export class Switch implements WireDevice {
 
   /** Takes a frame that came in at `from`. */
   forward(frame: Frame, from: SwitchPort): void {
-    const { u8, length } = frame;
-    if (length < HEADER_BYTES) return this.refuse(frame, from, 'tooShort');
-    if (length > this.maxFrameBytes) return this.refuse(frame, from, 'tooLong');
-    if (frame.fcsExplicit && frame.fcs >>> 0 !== crc32(u8, FRAME_START, length) >>> 0) {
-      return this.refuse(frame, from, 'badFcs');
+    const reason = this.refuses(frame);
+    if (reason !== null) {
+      this.drop(frame, from, reason);
+      return;
     }
+    const { u8 } = frame;
     const now = this.clock.now();
     if ((u8[SOURCE] & 1) === 0) this.table.learn(u8, SOURCE, from.index, now);
-    if (isForBridges(u8)) return this.refuse(frame, from, 'filtered');
-    if ((u8[FRAME_START] & 1) === 0) {
-      const known = this.table.lookup(u8, FRAME_START, now);
-      if (known === from.index) return this.refuse(frame, from, 'filtered');
-      if (known >= 0) {
-        from.input.delivered++;
-        this.all[known].enqueue(frame);
-        return;
-      }
+    const isGroup = (u8[FRAME_START] & 1) !== 0;
+    const known = isGroup ? -1 : this.table.lookup(u8, FRAME_START, now);
+    if (known === from.index || isForBridges(u8)) {
+      this.drop(frame, from, 'filtered');
+    } else if (known >= 0) {
+      from.input.delivered++;
+      this.all[known].enqueue(frame);
+    } else {
+      this.flood(frame, from);
     }
-    this.flood(frame, from);
+  }
+
+  private refuses(frame: Frame): DropReason | null {
+    if (frame.length < HEADER_BYTES) return 'tooShort';
+    if (frame.length > this.maxFrameBytes) return 'tooLong';
+    if (frame.fcsExplicit && frame.fcs >>> 0 !== crc32(frame.u8, FRAME_START, frame.length)) return 'badFcs';
+    return null;
   }
 
   /** A copy to every other port that has somebody at its other end, the frame itself to the last of them. */
@@ -182,12 +194,15 @@ export class Switch implements WireDevice {
       }
       last = port;
     }
-    if (last === null) return this.refuse(frame, from, 'noReceiver');
-    from.input.delivered++;
-    last.enqueue(frame);
+    if (last === null) {
+      this.drop(frame, from, 'noReceiver');
+    } else {
+      from.input.delivered++;
+      last.enqueue(frame);
+    }
   }
 
-  private refuse(frame: Frame, from: SwitchPort, reason: Refusal): void {
+  private drop(frame: Frame, from: SwitchPort, reason: DropReason): void {
     from.input.drop(reason);
     this.pool.put(frame);
   }
@@ -208,8 +223,6 @@ export class Switch implements WireDevice {
     return this.cables.map((cable) => cable.report());
   }
 }
-
-type Refusal = 'tooShort' | 'tooLong' | 'badFcs' | 'filtered' | 'noReceiver';
 
 /** 01:80:c2:00:00:00 to :0f, which no bridge passes on: spanning tree, PAUSE, LLDP. */
 function isForBridges(u8: Uint8Array): boolean {

@@ -194,8 +194,9 @@ export class Core {
     this.host.setInterrupt(line);
   }
 
-  /** Sets a CSR0 cause. */
+  /** Sets a CSR0 cause. One that is set already changes nothing, which is what happens in a burst. */
   raise(cause: number): void {
+    if ((this.csr0 & cause) !== 0) return;
     this.csr0 |= cause;
     this.updateInterrupt();
   }

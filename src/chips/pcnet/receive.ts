@@ -4,11 +4,11 @@
 // cannot either. Look-ahead packet processing (LAPPEN) is left out.
 
 import { copyBytes } from '../../kernel/copy.ts';
-import { crc32 } from '../../wire/crc32.ts';
+import { crc32Words } from '../../wire/crc32.ts';
 import { FRAME_START, type Frame } from '../../wire/frame.ts';
 import type { Core } from './core.ts';
 import { RMD1 } from './ring.ts';
-import { CSR, CSR0, CSR4, CSR5, CSR15, logicalAddressHash } from './sheet.ts';
+import { CSR, CSR0, CSR4, CSR5, CSR15 } from './sheet.ts';
 
 const { OWN, ERR, CRC, BUFF, STP, ENP, PAM, LAFM, BAM } = RMD1;
 const { RINT, MISS, RXON } = CSR0;
@@ -21,6 +21,7 @@ const MINIMUM_BYTES = 60;
 /** Longest untagged frame without FCS. */
 const MAXIMUM_BYTES = 1514;
 const HEADER_BYTES = 14;
+const ADDRESS_BYTES = 6;
 /** Payload below which an 802.3 frame carries a pad. */
 const UNPADDED_BYTES = 46;
 const MCNT_MASK = 0xfff;
@@ -101,12 +102,12 @@ export class Receiver {
     let total = length + FCS_BYTES;
     if ((core.csr4 & ASTRP_RCV) !== 0) total = strippedLength(frame);
     if (total > length) {
-      this.fcs = crc32(frame.u8, FRAME_START, length);
+      this.fcs = crc32Words(frame, FRAME_START, length);
       if (frame.fcsExplicit && frame.fcs !== this.fcs) {
         this.fcs = frame.fcs;
         flags |= ERR | CRC;
       }
-    } else if (frame.fcsExplicit && frame.fcs !== crc32(frame.u8, FRAME_START, length)) flags |= ERR | CRC;
+    } else if (frame.fcsExplicit && frame.fcs !== crc32Words(frame, FRAME_START, length)) flags |= ERR | CRC;
 
     const buffer = core.bufferAddress(at);
     if (total > core.bufferBytes(at)) {
@@ -140,8 +141,8 @@ export class Receiver {
       u32[at + 1] = (u32[at + 1] & 0xffff) | ((total & MCNT_MASK) << 16);
       u32[at] = (u32[at] & 0x00ffffff) | (flags & 0x7f000000);
     } else {
-      const runts = this.runts < 255 ? this.runts : 255;
-      const collisions = this.collisions < 255 ? this.collisions : 255;
+      const runts = Math.min(this.runts, 255);
+      const collisions = Math.min(this.collisions, 255);
       u32[at + core.extraWord] = (collisions << 24) | (runts << 16) | (total & MCNT_MASK);
       u32[at + core.statusWord] = (u32[at + core.statusWord] & 0x0000ffff) | flags;
     }
@@ -173,7 +174,7 @@ export class Receiver {
       const at = core.descriptorAddress(rx, rx.index) >>> 2;
       const buffer = core.bufferAddress(at);
       const room = core.bufferBytes(at);
-      const bytes = room < total - offset ? room : total - offset;
+      const bytes = Math.min(room, total - offset);
       if (!core.reaches(buffer, bytes)) {
         counters.busError++;
         core.busFault();
@@ -236,7 +237,7 @@ export class Receiver {
     if (accepted && addressed) return true;
     const { core } = this;
     core.counters.runt++;
-    if (frame.fcsExplicit && frame.fcs !== crc32(frame.u8, FRAME_START, frame.length)) {
+    if (frame.fcsExplicit && frame.fcs !== crc32Words(frame, FRAME_START, frame.length)) {
       // A fragment is what others' collision leaves.
       this.collisions++;
       core.count(CSR.RCC, RCVCCO);
@@ -255,7 +256,8 @@ export class Receiver {
     if ((low & 1) !== 0) {
       // With DRCVBC a broadcast is a multicast like any other and may pass the filter (RMD1, LAFM).
       if (low === 0xffff && high === 0xffffffff && (mode & DRCVBC) === 0) return BAM;
-      const hash = logicalAddressHash(frame.u8, FRAME_START);
+      // logicalAddressHash of the sheet, by table: this is done for every multicast frame.
+      const hash = ~crc32Words(frame, FRAME_START, ADDRESS_BYTES) >>> 26;
       if ((core.csr[CSR.LADRF + (hash >> 4)] & (1 << (hash & 15))) !== 0) return LAFM;
     }
     return (mode & PROM) !== 0 ? 0 : NO_MATCH;

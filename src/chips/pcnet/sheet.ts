@@ -326,8 +326,9 @@ export const BCR33_PHYAD_SHIFT = 5;
 export const INTERNAL_PHY_ADDRESS = 30;
 
 /**
- * Which bit (0 to 63) of the logical address filter stands for a multicast address: the high six bits of the address's
- * CRC-32, as CSR8 describes. Bit n is in CSR(8 + n / 16), bit n mod 16. `octets` is read from `at`, six bytes.
+ * Which bit (0 to 63) of the logical address filter stands for a multicast address: the high six bits of the CRC over
+ * its octets ("Logical Address Filter"), not inverted at the end, with the CRC held as IEEE 802.3 sends it, low bit
+ * first. Bit n is in CSR(8 + n / 16), bit n mod 16. `octets` is read from `at`, six bytes.
  */
 export function logicalAddressHash(octets: ArrayLike<number>, at = 0): number {
   let crc = 0xffffffff;
@@ -335,15 +336,5 @@ export function logicalAddressHash(octets: ArrayLike<number>, at = 0): number {
     crc ^= octets[at + i];
     for (let bit = 0; bit < 8; bit++) crc = (crc & 1) !== 0 ? (crc >>> 1) ^ 0xedb88320 : crc >>> 1;
   }
-  return reverse6(crc);
-}
-
-/**
- * The sheet counts the CRC's bits from the x^31 end of a register that shifts left; ours shifts right, so its low six
- * bits are that register's high six, mirrored.
- */
-function reverse6(crc: number): number {
-  let hash = 0;
-  for (let bit = 0; bit < 6; bit++) hash = (hash << 1) | ((crc >>> bit) & 1);
-  return hash;
+  return crc >>> 26;
 }

@@ -3,7 +3,7 @@
 import type { Clock } from '../../kernel/clock.ts';
 import { Random } from '../../kernel/random.ts';
 import type { WireCounters } from '../counters.ts';
-import type { FramePool } from '../frame.ts';
+import type { Frame, FramePool } from '../frame.ts';
 import type { FrameSink } from '../frame-queue.ts';
 import { Corruption } from './corruption.ts';
 import { makeDelay } from './delay.ts';
@@ -70,7 +70,7 @@ export class Chain implements FrameSink {
     return sum;
   }
 
-  take(frame: Parameters<FrameSink['take']>[0]): void {
+  take(frame: Frame): void {
     this.head.take(frame);
   }
 

@@ -35,7 +35,8 @@ export class Flap {
     const { downNs, upNs, times = Infinity } = this.options;
     this.down = !this.down;
     if (this.down) this.count++;
-    if (this.down || this.count < times) this.clock.arm(this.event, this.event.when + (this.down ? downNs : upNs));
+    if (this.down || this.count < times)
+      this.clock.arm(this.event, this.event.when + (this.down ? downNs : upNs));
     this.target.setCarrier(!this.down);
   }
 }

@@ -39,9 +39,12 @@ export class RateLimit implements Stage {
     const takesNs = frame.length * this.nsPerByte;
     this.paidUntil = Math.max(now, this.paidUntil) + takesNs;
     counters.busyNs += takesNs;
-    if (departure <= now && this.line.length === 0) return next.take(frame);
-    counters.impair('shaped');
-    this.line.hold(frame, departure);
+    if (departure <= now && this.line.length === 0) {
+      next.take(frame);
+    } else {
+      counters.impair('shaped');
+      this.line.hold(frame, departure);
+    }
   }
 
   clear(): number {

@@ -48,16 +48,18 @@ export class Reordering implements Stage {
   private release(): void {
     const { clock, counters, next } = this.parts;
     const now = clock.now();
-    for (;;) {
-      const { head } = this.held;
-      if (head === null) return clock.cancel(this.deadline);
+    for (let { head } = this.held; head !== null; { head } = this.held) {
       const overtakenBy = this.passed - this.heldAfter[0];
-      if (overtakenBy < this.gapFrames && head.time > now) return clock.arm(this.deadline, head.time);
+      if (overtakenBy < this.gapFrames && head.time > now) {
+        clock.arm(this.deadline, head.time);
+        return;
+      }
       this.held.shift();
       this.heldAfter.shift();
       if (overtakenBy > 0) counters.impair('reordered');
       next.take(head);
     }
+    clock.cancel(this.deadline);
   }
 
   clear(): number {

@@ -1,0 +1,225 @@
+// The lab file as a schema: what may stand where. docs/lab-file.md describes every key. What needs a look at several
+// places (names that refer to others, duplicates) is in check.ts.
+
+import { z } from 'zod';
+import { parseAddress, parseNetwork } from '../inet/address.ts';
+import { isValidStation, parseMac } from '../net/ether.ts';
+import { choice, keys, notOneOf, parsed, text, whole } from './schema-parts.ts';
+import { parsePace, parseRate, parseShare, parseSize, parseSpan, parseTime } from './units.ts';
+
+const PROFILES = ['ideal', 'x86-desktop', 'low-power'] as const;
+/** `pcnet` is the later of the two. */
+const CHIPS = ['pcnet', 'am79c973', 'am79c970a'] as const;
+const DRIVERS = ['pcnet32'] as const;
+const QDISCS = ['pfifo_fast', 'none'] as const;
+const PORT_KINDS = ['replay', 'generator', 'tap'] as const;
+const TRAFFIC_KINDS = ['ping', 'udp'] as const;
+
+const name = z.string();
+const flag = z.boolean();
+const rate = parsed(parseRate);
+const time = parsed(parseTime);
+const span = parsed(parseSpan);
+const share = parsed(parseShare);
+const pace = parsed(parsePace);
+const mac = text('an Ethernet address', '02:00:00:00:00:01', station);
+const address = text('an IPv4 address', '10.0.0.1', parseAddress);
+const network = text('an IPv4 address with its prefix', '10.0.0.1/24', parseNetwork);
+const udpPort = whole(1, 65535);
+/** A UDP datagram's payload that holds a sequence number and a time. */
+const payload = whole(16, 1472);
+
+/** A word stands for a map with that word under `key`. */
+function orMap<Schema extends z.ZodType>(key: string, schema: Schema) {
+  return z.preprocess(
+    (value) => (typeof value === 'string' || typeof value === 'number' ? { [key]: value } : value),
+    schema,
+  );
+}
+
+const driver = orMap(
+  'name',
+  keys({
+    name: choice('driver', DRIVERS).default('pcnet32'),
+    napi: flag.optional(),
+    rxRing: ringSize().optional(),
+    txRing: ringSize().optional(),
+    copybreak: whole(0, 1518).optional(),
+  }),
+);
+
+const nic = keys({
+  name: name.optional(),
+  chip: choice('chip', CHIPS).default('pcnet'),
+  driver: driver.default({ name: 'pcnet32' }),
+  mac: mac.optional(),
+  address: network.optional(),
+  qdisc: choice('queueing discipline', QDISCS).default('pfifo_fast'),
+  promiscuous: flag.default(false),
+  negotiation: time.optional(),
+});
+
+const service = keys({
+  kind: choice('service', ['udp-sink', 'udp-echo']),
+  port: udpPort,
+});
+
+export const hostSchema = keys({
+  profile: choice('profile', PROFILES).default('x86-desktop'),
+  cpus: whole(1, 64).default(1),
+  memory: parsed(parseSize).optional(),
+  mbufs: whole(64).optional(),
+  clusters: whole(64).optional(),
+  debug: flag.default(false),
+  forward: flag.default(false),
+  gateway: address.optional(),
+  routes: z.array(keys({ to: network, via: address })).default([]),
+  services: z.array(service).default([]),
+  nics: z.array(nic).default([]),
+});
+
+const burst = keys({ p: share, r: share.optional(), h: share.optional(), k: share.optional() });
+const impairments = keys({
+  rateLimit: orMap('rate', keys({ rate, queue: whole(1).optional(), burst: parsed(parseSize).optional() })).optional(),
+  loss: share.optional(),
+  gilbertElliott: burst.optional(),
+  corruption: orMap('probability', keys({ probability: share, bits: whole(1, 32).optional() })).optional(),
+  duplication: share.optional(),
+  reordering: orMap(
+    'probability',
+    keys({ probability: share, gap: whole(1).optional(), delay: time.optional() }),
+  ).optional(),
+  delay: orMap(
+    'base',
+    keys({
+      base: time.default(0),
+      jitter: time.optional(),
+      distribution: choice('distribution', ['uniform', 'normal']).optional(),
+      keepOrder: flag.optional(),
+    }),
+  ).optional(),
+});
+
+const cable = {
+  rate: rate.default(100_000_000),
+  delay: time.default(1000),
+};
+
+export const linkSchema = keys({
+  between: z.array(name).length(2, { error: 'a link has two ends: [alice, bob] would be right' }),
+  ...cable,
+  duplex: choice('duplex', ['full', 'half']).default('full'),
+  impair: keys({
+    both: impairments.optional(),
+    forth: impairments.optional(),
+    back: impairments.optional(),
+  }).optional(),
+  flap: keys({ firstDown: time, down: span, up: span, times: whole(1).optional() }).optional(),
+});
+
+export const switchSchema = keys({
+  connect: z.array(name),
+  ...cable,
+  ageing: span.optional(),
+  queue: whole(1).optional(),
+});
+
+export const hubSchema = keys({
+  connect: z.array(name),
+  rate: rate.default(10_000_000),
+  delay: time.default(1000),
+});
+
+const aim = { to: name.optional(), start: time.default(0) };
+
+export const portSchema = z.discriminatedUnion(
+  'kind',
+  [
+    keys({
+      kind: z.literal('replay'),
+      file: name,
+      pace: pace.optional(),
+      speed: positive().default(1),
+      loops: z.preprocess((value) => (value === 'forever' ? Infinity : value), loops()).default(1),
+      destination: z.union([z.enum(['keep', 'rewrite']), mac], { error: 'keep, rewrite or an Ethernet address would be right' }).default('keep'),
+      ...aim,
+    }),
+    keys({
+      kind: z.literal('generator'),
+      rate: pace,
+      size: whole(60, 1514).default(60),
+      port: udpPort.default(9),
+      ...aim,
+    }),
+    keys({
+      kind: z.literal('tap'),
+      name: name.optional(),
+      address: network.optional(),
+      mtu: whole(68, 9000).optional(),
+      namespace: name.optional(),
+    }),
+  ],
+  { error: (issue) => notOneOf('kind of port', (issue.input as { kind?: unknown })?.kind, PORT_KINDS) },
+);
+
+const flow = { name: name.optional(), from: name, to: name, start: time.default(0) };
+
+export const trafficSchema = z.discriminatedUnion(
+  'kind',
+  [
+    keys({
+      kind: z.literal('ping'),
+      ...flow,
+      interval: span.default(1_000_000_000),
+      size: payload.default(56),
+      count: whole(1).optional(),
+    }),
+    keys({
+      kind: z.literal('udp'),
+      ...flow,
+      rate: pace,
+      size: payload.default(64),
+      port: udpPort.optional(),
+      count: whole(1).optional(),
+    }),
+  ],
+  { error: (issue) => notOneOf('kind of traffic', (issue.input as { kind?: unknown })?.kind, TRAFFIC_KINDS) },
+);
+
+export const TOP_KEYS = ['name', 'seed', 'hosts', 'links', 'switches', 'hubs', 'ports', 'traffic'] as const;
+
+export type HostFile = z.infer<typeof hostSchema>;
+export type NicFile = HostFile['nics'][number];
+export type LinkFile = z.infer<typeof linkSchema>;
+export type SwitchFile = z.infer<typeof switchSchema>;
+export type HubFile = z.infer<typeof hubSchema>;
+export type PortFile = z.infer<typeof portSchema>;
+export type TrafficFile = z.infer<typeof trafficSchema>;
+export type ImpairFile = z.infer<typeof impairments>;
+
+function station(value: string): Uint8Array {
+  const bytes = parseMac(value);
+  if (isValidStation(bytes)) return bytes;
+  throw new Error(`"${value}" is no station's address: it is zero or a group's; 02:00:00:00:00:01, say, would be right`);
+}
+
+function ringSize() {
+  return parsed((value) => {
+    if (typeof value === 'number' && value >= 1 && value <= 512 && Number.isInteger(Math.log2(value))) return value;
+    throw new Error(`${value} is not a ring size: a power of two, 1 to 512, would be right, like 64`);
+  });
+}
+
+function positive() {
+  return parsed((value) => {
+    if (typeof value === 'number' && value > 0) return value;
+    throw new Error(`${value} is wrong here: a number above 0 would be right`);
+  });
+}
+
+function loops() {
+  return parsed((value) => {
+    if (value === Infinity || (typeof value === 'number' && Number.isInteger(value) && value > 0)) return value;
+    throw new Error(`${value} is wrong here: a whole number, 1 or more, or forever, would be right`);
+  });
+}
