@@ -18,6 +18,8 @@ import type { Medium, Station } from '../wire/medium.ts';
 /** Frames handed to the card before the machine runs: NAPI's weight. */
 export const BATCH = 64;
 const RING = 128;
+/** Virtual time between batches: with none a whole run would be one instant, and one interrupt storm. */
+const BATCH_GAP_NS = 10_000;
 
 /** A medium that takes no time: what is sent is counted and given back, what arrives is put in by hand. */
 class BenchMedium implements Medium {
@@ -49,7 +51,6 @@ export class BenchHost {
   readonly clock = new VirtualClock();
   readonly machine = new Machine({ clock: this.clock, mbufs: 2048, clusters: 1024 });
   readonly layer = new DeviceLayer(this.machine);
-  readonly pool = new FramePool();
   readonly media: BenchMedium[] = [];
   readonly devices: NetDevice[] = [];
   received = 0;
@@ -58,7 +59,8 @@ export class BenchHost {
     this.layer.defaultQdisc = (length) => new PfifoFast(length);
     const bus = new PciBus(this.machine);
     for (let i = 0; i < 2; i++) {
-      const medium = new BenchMedium(this.pool);
+      // A pool each: frames that come in keep their bytes from round to round.
+      const medium = new BenchMedium(new FramePool());
       this.media.push(medium);
       const mac = Uint8Array.of(2, 0, 0, 0, 0, i + 1);
       bus.plug(3 + i, (host) => new Pcnet(host, medium, { variant: 'Am79C970A', mac }));
@@ -103,27 +105,28 @@ export class BenchHost {
 
   /** Fills the pool with frames for the first card, so that a batch only has to take them out. */
   prepareFrames(length: number): void {
+    const { pool } = this.media[0];
     const frames: Frame[] = [];
     for (let i = 0; i < 2 * BATCH; i++) {
-      const frame = this.pool.get(length);
+      const frame = pool.get(length);
       writeHeader(frame.u8, FRAME_START, this.devices[0].address);
       frames.push(frame);
     }
-    for (const frame of frames) this.pool.put(frame);
+    for (const frame of frames) pool.put(frame);
   }
 
   /** One batch in: BATCH frames arrive, then the machine does what there is to do. */
   receiveBatch(length: number): void {
-    const { station } = this.media[0];
+    const { station, pool } = this.media[0];
     if (station === null) return;
-    for (let i = 0; i < BATCH; i++) station.receive(this.pool.get(length));
-    this.clock.run(this.clock.now());
+    for (let i = 0; i < BATCH; i++) station.receive(pool.get(length));
+    this.clock.run(this.clock.now() + BATCH_GAP_NS);
   }
 
   /** One batch out: BATCH packets offered to the first card from process context. */
   transmitBatch(length: number): void {
     this.machine.process(() => this.offer(length));
-    this.clock.run(this.clock.now());
+    this.clock.run(this.clock.now() + BATCH_GAP_NS);
   }
 
   private readonly offer = (length: number): void => {

@@ -18,6 +18,8 @@ export class Dma {
   enabled = false;
   /** Accesses that nobody answered. */
   masterAborts = 0;
+  /** Runs when nobody answered an access that did go out on the bus. */
+  onMasterAbort: () => void = () => {};
 
   constructor(memory: PhysicalMemory) {
     this.memory = memory;
@@ -73,6 +75,7 @@ export class Dma {
   private reaches(address: number, length: number): boolean {
     if (this.enabled && address >= 0 && address + length <= this.memory.size) return true;
     this.masterAborts++;
+    if (this.enabled) this.onMasterAbort();
     return false;
   }
 }

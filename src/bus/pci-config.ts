@@ -6,6 +6,8 @@
 //   08 revision   | class code       34 capability pointer
 //   0c line size, latency, type      3c interrupt line, pin, min grant, max latency
 
+import type { PciIdentity, Width } from './host.ts';
+
 export const PCI_VENDOR_ID = 0x00;
 export const PCI_DEVICE_ID = 0x02;
 export const PCI_COMMAND = 0x04;
@@ -39,8 +41,6 @@ export const STATUS_RECEIVED_MASTER_ABORT = 0x2000;
 /** Error bits: writing 1 clears. */
 const STATUS_CLEARABLE = 0xf900;
 
-import type { PciIdentity, Width } from './host.ts';
-
 /** Configuration space as bytes, with what each write may change. */
 export class PciConfig {
   readonly bytes = new Uint8Array(256);
@@ -50,6 +50,7 @@ export class PciConfig {
   onCommand: (command: number) => void = () => {};
 
   constructor(identity: PciIdentity) {
+    checkIdentity(identity);
     this.identity = identity;
     const { view } = this;
     view.setUint16(PCI_VENDOR_ID, identity.vendorId, true);
@@ -88,15 +89,6 @@ export class PciConfig {
   }
 
   write(offset: number, width: Width, value: number): void {
-    // BARs take whole words only: a partial write merges with what is there.
-    const bar = (offset - PCI_BASE_ADDRESS_0) >> 2;
-    if (offset >= PCI_BASE_ADDRESS_0 && bar < 6) {
-      const shift = 8 * (offset & 3);
-      const mask = width === 4 ? 0xffffffff : ((1 << (8 * width)) - 1) << shift;
-      const old = this.view.getUint32(PCI_BASE_ADDRESS_0 + 4 * bar, true);
-      this.setBar(bar, ((old & ~mask) | ((value << shift) & mask)) >>> 0);
-      return;
-    }
     for (let i = 0; i < width; i++) this.writeByte(offset + i, (value >>> (8 * i)) & 0xff);
   }
 
@@ -119,8 +111,17 @@ export class PciConfig {
         bytes[offset] = value;
         return;
       default:
-        return; // read-only
+        if (offset >= PCI_BASE_ADDRESS_0 && offset < PCI_BASE_ADDRESS_0 + 24) this.writeBarByte(offset, value);
+        return; // all else is read-only
     }
+  }
+
+  /** A partial write of a base address merges with what is there. */
+  private writeBarByte(offset: number, value: number): void {
+    const at = offset & ~3;
+    const shift = 8 * (offset & 3);
+    const old = this.view.getUint32(at, true);
+    this.setBar((at - PCI_BASE_ADDRESS_0) >> 2, (old & ~(0xff << shift)) | (value << shift));
   }
 
   /** Stores a base; the low bits that the size leaves are read-only zeros, which is how software learns the size. */
@@ -144,4 +145,16 @@ export class PciConfig {
       at = next;
     });
   }
+}
+
+function checkIdentity(identity: PciIdentity): void {
+  if (identity.bars.length > 6) throw new RangeError(`${identity.bars.length} base address registers: 6 at most`);
+  for (const { kind, size } of identity.bars) {
+    if (size < (kind === 'io' ? 4 : 16) || (size & (size - 1)) !== 0) {
+      throw new RangeError(`${kind} BAR of ${size} bytes: a power of two of at least ${kind === 'io' ? 4 : 16} is wanted`);
+    }
+  }
+  let end = 0x40;
+  for (const { body } of identity.capabilities ?? []) end = (end + 2 + body.length + 3) & ~3;
+  if (end > 256) throw new RangeError(`capabilities need ${end - 0x40} bytes of configuration space: 192 are there`);
 }

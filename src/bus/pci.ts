@@ -25,6 +25,7 @@ import {
   PciConfig,
   STATUS_CAPABILITIES,
   STATUS_INTERRUPT,
+  STATUS_RECEIVED_MASTER_ABORT,
 } from './pci-config.ts';
 import { Registers } from './registers.ts';
 
@@ -61,6 +62,7 @@ class LocalFunction implements PciFunction, DeviceHost {
       this.dma.enabled = (command & COMMAND_MASTER) !== 0;
       this.drive();
     };
+    this.dma.onMasterAbort = () => this.config.setStatus(STATUS_RECEIVED_MASTER_ABORT, true);
   }
 
   setInterrupt(asserted: boolean): void {
@@ -98,11 +100,11 @@ class LocalFunction implements PciFunction, DeviceHost {
     return (this.config.command & (spec.kind === 'io' ? COMMAND_IO : COMMAND_MEMORY)) !== 0;
   }
 
-  /** The pin follows the chip unless the command register disables INTx. */
+  /** The pin, if there is one, follows the chip unless the command register disables INTx. */
   private drive(): void {
     this.config.setStatus(STATUS_INTERRUPT, this.wanted);
     const drive = this.wanted && (this.config.command & COMMAND_INTX_DISABLE) === 0;
-    if (drive === this.driven) return;
+    if (drive === this.driven || this.chip.identity.interruptPin === 0) return;
     this.driven = drive;
     this.line.setLevel(drive);
   }
@@ -209,7 +211,7 @@ export class PciDevice {
   /** Offset of a capability in configuration space, 0 when the device has none of this id. */
   findCapability(id: number): number {
     if ((this.readConfig(PCI_STATUS, 2) & STATUS_CAPABILITIES) === 0) return 0;
-    let at = this.readConfig(PCI_CAPABILITY_LIST, 1);
+    let at = this.readConfig(PCI_CAPABILITY_LIST, 1) & ~3;
     // 48 is all the capabilities the space has room for: a list that is longer loops.
     for (let i = 0; i < 48 && at >= 0x40; i++) {
       if (this.readConfig(at, 1) === id) return at;
@@ -220,6 +222,7 @@ export class PciDevice {
 
   /** request_irq on the device's line; keep the action for `freeIrq`. */
   requestIrq(name: string, handler: IrqHandler): IrqAction {
+    if (this.readConfig(PCI_INTERRUPT_PIN, 1) === 0) throw new Error(`${this.name} has no interrupt pin`);
     return this.machine.irq.request(this.irq, name, handler);
   }
 
@@ -241,6 +244,9 @@ export interface PciDriver {
   /** Gives everything back. */
   remove(device: PciDevice): void;
 }
+
+/** Type bits of a memory BAR that takes two registers. */
+const BAR_MEMORY_64 = 4;
 
 /** Lines that INTA# of the slots is routed to, in turn, as on a PC: 9, 10, 11 and 5. */
 const INTX_LINES = [9, 10, 11, 5] as const;
@@ -310,14 +316,26 @@ export class PciBus {
       device.writeConfig(offset, 4, 0xffffffff);
       const answer = device.readConfig(offset, 4);
       if (answer === 0) continue;
-      const io = (answer & 1) !== 0;
-      const mask = io ? answer & ~3 : answer & ~15;
-      const size = (~mask + 1) >>> 0;
-      const base = io ? align(this.nextIo, size) : align(this.nextMemory, Math.max(size, 4096));
-      if (io) this.nextIo = base + size;
-      else this.nextMemory = base + size;
-      device.writeConfig(offset, 4, base);
+      device.writeConfig(offset, 4, this.placeBar(device, bar, answer));
+      if ((answer & 7) !== BAR_MEMORY_64) continue;
+      // The next register is the upper half; everything is placed below 4 GiB.
+      device.writeConfig(offset + 4, 4, 0);
+      bar++;
     }
+  }
+
+  private placeBar(device: PciDevice, bar: number, answer: number): number {
+    const io = (answer & 1) !== 0;
+    // A function may decode only 16 bits of I/O addresses; the upper ones then read as zero.
+    const mask = io ? (answer & ~3) | (answer <= 0xffff ? 0xffff0000 : 0) : answer & ~15;
+    const size = (~mask + 1) >>> 0;
+    const base = io ? align(this.nextIo, size) : align(this.nextMemory, Math.max(size, 4096));
+    if (base + size > (io ? 0x10000 : 0xfec00000)) {
+      throw new RangeError(`${device.name} bar${bar}: no room for ${size} bytes of ${io ? 'I/O' : 'memory'} space`);
+    }
+    if (io) this.nextIo = base + size;
+    else this.nextMemory = base + size;
+    return base;
   }
 }
 

@@ -6,6 +6,8 @@
 
 /** 255.255.255.255, as an int32. */
 export const INADDR_BROADCAST = -1;
+/** 127.0.0.1. */
+export const INADDR_LOOPBACK = 0x7f000001;
 /** 224.0.0.1, all hosts: every interface is a member. */
 export const INADDR_ALLHOSTS = 0xe0000001 | 0;
 
@@ -20,7 +22,9 @@ export interface Network {
 export function parseAddress(text: string): number {
   const parts = text.split('.');
   if (parts.length !== 4) {
-    throw new Error(`"${text}" is not an IPv4 address: four numbers with dots between are wanted, like 10.0.0.1`);
+    throw new Error(
+      `"${text}" is not an IPv4 address: four numbers with dots between are wanted, like 10.0.0.1`,
+    );
   }
   let address = 0;
   for (const part of parts) {
@@ -29,7 +33,8 @@ export function parseAddress(text: string): number {
       throw new Error(`"${text}" is not an IPv4 address: "${part}" must be a number from 0 to 255, ${hint}`);
     }
     const value = Number(part);
-    if (value > 255) throw new Error(`"${text}" is not an IPv4 address: ${part} must be a number from 0 to 255`);
+    if (value > 255)
+      throw new Error(`"${text}" is not an IPv4 address: ${part} must be a number from 0 to 255`);
     address = address * 256 + value;
   }
   return address;
@@ -45,7 +50,9 @@ export function parseNetwork(text: string): Network {
   const address = parseAddress(text.slice(0, slash));
   const length = text.slice(slash + 1);
   if (!/^(0|[1-9][0-9]?)$/.test(length) || Number(length) > 32) {
-    throw new Error(`"${text}": the prefix length "${length}" must be a number from 0 to 32, like ${formatAddress(address)}/24`);
+    throw new Error(
+      `"${text}": the prefix length "${length}" must be a number from 0 to 32, like ${formatAddress(address)}/24`,
+    );
   }
   return { address, prefix: Number(length) };
 }
@@ -53,6 +60,11 @@ export function parseNetwork(text: string): Network {
 /** `10.0.0.1`. */
 export function formatAddress(address: number): string {
   return `${address >>> 24}.${(address >>> 16) & 0xff}.${(address >>> 8) & 0xff}.${address & 0xff}`;
+}
+
+/** `10.0.0.1/24`. */
+export function formatNetwork(address: number, prefix: number): string {
+  return `${formatAddress(address)}/${prefix}`;
 }
 
 /** Network mask of a prefix length, as an int32. */
@@ -76,6 +88,11 @@ export function writeAddress(u8: Uint8Array, at: number, address: number): void 
 /** 224.0.0.0/4. */
 export function isMulticast(address: number): boolean {
   return address >>> 28 === 14;
+}
+
+/** 127.0.0.0/8. */
+export function isLoopback(address: number): boolean {
+  return address >>> 24 === 127;
 }
 
 /** Neither a packet's source nor a station's own may be this: 0/8, 127/8, multicast, reserved and broadcast. */

@@ -8,15 +8,15 @@
 //   +--------+--------+------+------+--------+-------------+------------+-------------+------------+
 
 import type { Mbuf } from '../mbuf/mbuf.ts';
+import { PACKET_OTHERHOST } from '../mbuf/mbuf.ts';
 import { LL_RESERVED_SPACE, type NetDevice } from '../net/device.ts';
 import { DROP_ARP_INVALID, DROP_OTHERHOST } from '../net/drop-reason.ts';
 import { BROADCAST_ADDRESS, ETH_ALEN, ETH_P_ARP, ETH_P_IP, formatMac } from '../net/ether.ts';
-import { PACKET_OTHERHOST } from '../mbuf/mbuf.ts';
 import { formatAddress, INADDR_BROADCAST, isMulticast, readAddress, writeAddress } from './address.ts';
+import type { Core } from './core.ts';
 import { ethernetOutput } from './ethernet.ts';
 import type { Interfaces } from './interfaces.ts';
 import { type Neighbour, NeighbourCache } from './neighbour.ts';
-import type { Core } from './core.ts';
 
 export const ARP_LENGTH = 28;
 export const ARPHRD_ETHER = 1;

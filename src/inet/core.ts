@@ -27,7 +27,7 @@ export function allocPacket(core: Core, bytes: number): Mbuf | null {
   if (first === null) return null;
   first.reserve(LL_RESERVED_SPACE);
   first.packetLength = bytes;
-  first.length = bytes <= first.trailingSpace ? bytes : first.trailingSpace;
+  first.length = Math.min(bytes, first.trailingSpace);
   let last = first;
   for (let left = bytes - first.length; left > 0; left -= last.length) {
     const more = mbufs.get();
@@ -36,7 +36,7 @@ export function allocPacket(core: Core, bytes: number): Mbuf | null {
       mbufs.freem(first);
       return null;
     }
-    more.length = left < more.size ? left : more.size;
+    more.length = Math.min(left, more.size);
     last = more;
   }
   return first;

@@ -1,9 +1,17 @@
 // The IPv4 addresses of a machine's devices, and the groups they joined. A packet for one of the addresses is taken from
 // whatever device it comes in on (the weak host model of RFC 1122, 3.3.4.2); ARP answers for a device's own only.
 
-import { ETH_ALEN } from '../net/ether.ts';
 import type { NetDevice } from '../net/device.ts';
-import { formatAddress, INADDR_ALLHOSTS, INADDR_BROADCAST, isMartian, isMulticast, maskOf } from './address.ts';
+import { ETH_ALEN } from '../net/ether.ts';
+import {
+  formatAddress,
+  INADDR_ALLHOSTS,
+  INADDR_BROADCAST,
+  INADDR_LOOPBACK,
+  isMartian,
+  isMulticast,
+  maskOf,
+} from './address.ts';
 import { groupStation } from './ethernet.ts';
 
 /** Addresses are int32. */
@@ -42,11 +50,19 @@ export class Interfaces {
       throw new Error(`${device.name}: ${text} is the address of the network itself or of all its stations`);
     }
     const there = this.find(own);
-    if (there !== null) throw new Error(`${device.name}: ${formatAddress(address)} is an address of ${there.device.name} already`);
+    if (there !== null)
+      throw new Error(
+        `${device.name}: ${formatAddress(address)} is an address of ${there.device.name} already`,
+      );
     const broadcast = prefix < 31 ? own | ~mask : 0;
     const entry = { device, address: own, mask, prefix, broadcast };
     this.addresses.push(entry);
     return entry;
+  }
+
+  /** 127.0.0.1, all of it: the rest of 127/8 is of no use here. */
+  addLoopback(device: NetDevice): void {
+    this.addresses.push({ device, address: INADDR_LOOPBACK, mask: maskOf(8), prefix: 8, broadcast: 0 });
   }
 
   removeDevice(device: NetDevice): void {
@@ -107,7 +123,8 @@ export class Interfaces {
     for (let i = 0; i < addresses.length; i++) {
       const entry = addresses[i];
       if (entry.address === destination) return RTN_LOCAL;
-      if (entry.broadcast !== 0 && entry.broadcast === destination && entry.device === device) return RTN_BROADCAST;
+      if (entry.broadcast !== 0 && entry.broadcast === destination && entry.device === device)
+        return RTN_BROADCAST;
     }
     return RTN_UNICAST;
   }
@@ -119,7 +136,8 @@ export class Interfaces {
 
   /** Counts; the device listens to the group's station address. No IGMP: labs have no multicast routers. */
   join(device: NetDevice, group: number): void {
-    if (!isMulticast(group)) throw new Error(`${formatAddress(group)} is not a group: 224.0.0.0 to 239.255.255.255 are`);
+    if (!isMulticast(group))
+      throw new Error(`${formatAddress(group)} is not a group: 224.0.0.0 to 239.255.255.255 are`);
     const entry = this.membership(device, group | 0);
     if (entry !== null) {
       entry.users++;
@@ -142,7 +160,8 @@ export class Interfaces {
 
   private membership(device: NetDevice, group: number): Membership | null {
     const { groups } = this;
-    for (let i = 0; i < groups.length; i++) if (groups[i].group === group && groups[i].device === device) return groups[i];
+    for (let i = 0; i < groups.length; i++)
+      if (groups[i].group === group && groups[i].device === device) return groups[i];
     return null;
   }
 }

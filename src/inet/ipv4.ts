@@ -33,10 +33,10 @@ import {
   DROP_TTL_EXCEEDED,
 } from '../net/drop-reason.ts';
 import { BROADCAST_ADDRESS, ETH_ALEN, ETH_P_IP } from '../net/ether.ts';
-import { isMartian, isMulticast, readAddress, writeAddress } from './address.ts';
+import { isLoopback, isMartian, isMulticast, readAddress, writeAddress } from './address.ts';
 import type { Core } from './core.ts';
 import { ethernetOutput, groupStation } from './ethernet.ts';
-import { type Interfaces, RTN_LOCAL, RTN_UNICAST } from './interfaces.ts';
+import { type InterfaceAddress, type Interfaces, RTN_UNICAST } from './interfaces.ts';
 import type { NeighbourCache } from './neighbour.ts';
 import type { Route, RouteTable } from './route.ts';
 
@@ -75,6 +75,8 @@ export class Ipv4 {
   forwarding = false;
   readonly counters: Ipv4Counters = { received: 0, delivered: 0, forwarded: 0, sent: 0 };
   errors: ForwardErrors | null = null;
+  /** The device that packets to our own addresses go over; null: they have no route. */
+  loopback: NetDevice | null = null;
   private readonly core: Core;
   private readonly interfaces: Interfaces;
   private readonly routes: RouteTable;
@@ -82,6 +84,7 @@ export class Ipv4 {
   private readonly handlers: (ProtocolHandler | null)[] = new Array(256).fill(null);
   private readonly groupTo = new Uint8Array(ETH_ALEN);
   private identification = 0;
+  private lastToSelf: Route | null = null;
 
   constructor(core: Core, interfaces: Interfaces, routes: RouteTable, neighbours: NeighbourCache) {
     this.core = core;
@@ -148,14 +151,19 @@ export class Ipv4 {
     }
     // Padding of a short frame.
     if (totalLength < m.packetLength) machine.mbufs.adj(m, totalLength - m.packetLength);
-    if (isMartian(readAddress(u8, m.data + 12))) {
+    // From ourselves to ourselves even 127.0.0.1 may come.
+    if (isMartian(readAddress(u8, m.data + 12)) && device !== this.loopback) {
       account.drop(m, device, DROP_IP_INVALID_SOURCE);
       return;
     }
     const destination = readAddress(u8, m.data + 16);
-    const kind = this.interfaces.classify(destination, device);
+    const kind =
+      isLoopback(destination) && device !== this.loopback
+        ? RTN_UNICAST
+        : this.interfaces.classify(destination, device);
     if (kind !== RTN_UNICAST) this.deliver(m, device, headerLength);
-    else if (this.forwarding && m.packetType === PACKET_HOST && !isMartian(destination)) this.forward(m, destination);
+    else if (this.forwarding && m.packetType === PACKET_HOST && !isMartian(destination))
+      this.forward(m, destination);
     else account.drop(m, device, DROP_IP_INADDRERRORS);
   }
 
@@ -205,6 +213,11 @@ export class Ipv4 {
       return;
     }
     const { device } = route;
+    // A packet to all stations of another subnet stays here (RFC 2644).
+    if (this.interfaces.isBroadcast(destination, device)) {
+      account.drop(m, from, DROP_IP_INADDRERRORS);
+      return;
+    }
     if (m.packetLength > device.mtu) {
       this.errors?.tooBig(m, device.mtu);
       account.drop(m, from, DROP_IP_NEEDFRAG);
@@ -224,16 +237,48 @@ export class Ipv4 {
 
   // ---- out
 
+  /** Asks for the next hop's station address ahead of packets; true when it is known, or will not be. */
+  resolve(destination: number): boolean {
+    const route = this.route(destination);
+    if (route === null || route.device === this.loopback || isMulticast(destination)) return true;
+    const nextHop = route.gateway === 0 ? destination : route.gateway;
+    return (
+      this.interfaces.isBroadcast(nextHop, route.device) || this.neighbours.resolve(route.device, nextHop)
+    );
+  }
+
   /** The route for an int32 address; group and broadcast addresses without one go over the first device with an address. */
   route(destination: number): Route | null {
+    const own = this.interfaces.find(destination);
+    if (own !== null) return this.routeToSelf(own);
     const route = this.routes.lookup(destination);
     if (route !== null || (destination !== -1 && !isMulticast(destination))) return route;
-    for (const candidate of this.routes.routes) if (candidate.gateway === 0 && candidate.device.up) return candidate;
+    for (const candidate of this.routes.routes)
+      if (candidate.gateway === 0 && candidate.device.up) return candidate;
     return null;
   }
 
+  /** Made anew only when the loopback device or the address changed. */
+  private routeToSelf(own: InterfaceAddress): Route | null {
+    const device = this.loopback;
+    if (device === null || !device.up) return null;
+    const { address } = own;
+    const last = this.lastToSelf;
+    if (last !== null && last.source === address && last.device === device) return last;
+    this.lastToSelf = { network: address, mask: -1, prefix: 32, gateway: 0, device, source: address };
+    return this.lastToSelf;
+  }
+
   /** Puts a header in front of the packet and sends it over `route`. Takes it. */
-  send(packet: Mbuf, route: Route, source: number, destination: number, protocol: number, ttl: number, tos: number): void {
+  send(
+    packet: Mbuf,
+    route: Route,
+    source: number,
+    destination: number,
+    protocol: number,
+    ttl: number,
+    tos: number,
+  ): void {
     const { machine, account } = this.core;
     const { cpu } = machine;
     const { device } = route;
@@ -274,17 +319,13 @@ export class Ipv4 {
 
   /** ip_finish_output: which station is it? Takes the packet. */
   private toLink(m: Mbuf, device: NetDevice, nextHop: number): void {
-    if (isMulticast(nextHop)) {
+    if (device === this.loopback) ethernetOutput(this.core, m, device, device.address, 0, ETH_P_IP);
+    else if (isMulticast(nextHop)) {
       groupStation(nextHop, this.groupTo);
       ethernetOutput(this.core, m, device, this.groupTo, 0, ETH_P_IP);
     } else if (this.interfaces.isBroadcast(nextHop, device)) {
       ethernetOutput(this.core, m, device, BROADCAST_ADDRESS, 0, ETH_P_IP);
     } else this.neighbours.output(m, device, nextHop);
-  }
-
-  /** Whether an int32 address is one of ours. */
-  isLocal(address: number): boolean {
-    return this.interfaces.classify(address, this.core.layer.devices[0]) === RTN_LOCAL;
   }
 }
 

@@ -117,11 +117,28 @@ export class NeighbourCache {
     }
   }
 
+  /** Asks for a neighbour that is not known, without a packet; true when packets would go out or be refused at once. */
+  resolve(device: NetDevice, address: number): boolean {
+    const known = this.lookup(device, address);
+    if (known !== null) return known.state !== 'incomplete';
+    const entry = this.create(device, address);
+    if (entry === null) return true;
+    this.ask(entry);
+    return false;
+  }
+
   /**
    * The neighbour said what its station address is. `create`: remember it even if nobody asked;
    * `confirmed`: it answered us, so it can hear us too.
    */
-  learn(device: NetDevice, address: number, station: Uint8Array, at: number, create: boolean, confirmed: boolean): void {
+  learn(
+    device: NetDevice,
+    address: number,
+    station: Uint8Array,
+    at: number,
+    create: boolean,
+    confirmed: boolean,
+  ): void {
     let entry = this.lookup(device, address);
     if (entry === null && create) entry = this.create(device, address);
     if (entry === null) return;

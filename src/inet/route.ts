@@ -22,7 +22,14 @@ export class RouteTable {
   /** Throws when there is one for the same network already. */
   add(network: number, prefix: number, gateway: number, device: NetDevice, source: number): Route {
     const mask = maskOf(prefix);
-    const route: Route = { network: network & mask, mask, prefix, gateway: gateway | 0, device, source: source | 0 };
+    const route: Route = {
+      network: network & mask,
+      mask,
+      prefix,
+      gateway: gateway | 0,
+      device,
+      source: source | 0,
+    };
     for (const other of this.routes) {
       if (other.prefix === prefix && other.network === route.network && other.device === device) {
         throw new Error(`there is a route already: ${formatRoute(other)}`);

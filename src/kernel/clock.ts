@@ -38,12 +38,23 @@ export interface Activity {
   run(): void;
 }
 
+/** Places in Clock.times. */
+export const CLOCK_NOW = 0;
+export const CLOCK_NEXT = 1;
+
 export interface Clock {
   readonly kind: 'virtual' | 'system';
+  /**
+   * On the virtual clock the present time and the time of the next event, in a typed array because a number returned
+   * from a function is an allocation above 2^31 (2 s). A CPU that is charged moves the first.
+   */
+  readonly times: Float64Array;
   /** Nanoseconds since the clock was made; never goes back. */
   now(): number;
   /** Arms (or moves) an event; a time that has passed means as soon as possible. */
   arm(event: ClockEvent, timeNs: number): void;
+  /** Arms (or moves) an event for `delayNs` from now. */
+  armIn(event: ClockEvent, delayNs: number): void;
   /** Disarms; harmless when not armed. */
   cancel(event: ClockEvent): void;
   /** Puts an activity in line to run; it says so again after running if it has more to do. */
@@ -74,11 +85,15 @@ export class EventHeap {
   }
 
   arm(event: ClockEvent, when: number): void {
-    const moved = event.heapIndex >= 0;
-    const later = moved && when >= event.when;
+    const later = when >= event.when;
     event.when = when;
+    this.place(event, later);
+  }
+
+  /** Puts an event whose `when` has been set where it belongs; `later`: than before, if it was armed. */
+  place(event: ClockEvent, later: boolean): void {
     event.sequence = this.sequence++;
-    if (!moved) {
+    if (event.heapIndex < 0) {
       event.heapIndex = this.events.length;
       this.events.push(event);
       this.up(event.heapIndex);
@@ -166,7 +181,7 @@ function takeReady(waiting: Activity[], index: number): Activity {
 /** Discrete-event time: starts at 0 and moves only when something happens or a CPU is charged. */
 export class VirtualClock implements Clock {
   readonly kind = 'virtual';
-  private time = 0;
+  readonly times = new Float64Array([0, Infinity]);
   private readonly heap = new EventHeap();
   private readonly waiting: Activity[] = [];
   private instant = 0;
@@ -175,15 +190,44 @@ export class VirtualClock implements Clock {
   private stepping = false;
 
   now(): number {
-    return this.time;
+    return this.times[CLOCK_NOW];
   }
 
   arm(event: ClockEvent, timeNs: number): void {
-    this.heap.arm(event, timeNs > this.time ? timeNs : this.time);
+    const now = this.times[CLOCK_NOW];
+    const when = timeNs > now ? timeNs : now;
+    const later = when >= event.when;
+    event.when = when;
+    this.place(event, later);
+  }
+
+  armIn(event: ClockEvent, delayNs: number): void {
+    const now = this.times[CLOCK_NOW];
+    const when = delayNs > 0 ? now + delayNs : now;
+    const later = when >= event.when;
+    event.when = when;
+    this.place(event, later);
   }
 
   cancel(event: ClockEvent): void {
+    if (event.heapIndex < 0) return;
     this.heap.remove(event);
+    this.noteNext();
+  }
+
+  private place(event: ClockEvent, later: boolean): void {
+    this.heap.place(event, later);
+    this.noteNext();
+  }
+
+  private noteNext(): void {
+    const first = this.heap.first();
+    this.times[CLOCK_NEXT] = first === undefined || first.when > this.stopAt ? Infinity : first.when;
+  }
+
+  private setStop(timeNs: number): void {
+    this.stopAt = timeNs;
+    this.noteNext();
   }
 
   ready(activity: Activity): void {
@@ -193,52 +237,52 @@ export class VirtualClock implements Clock {
   }
 
   nextEventTime(): number {
-    const first = this.heap.first();
-    return first === undefined || first.when > this.stopAt ? Infinity : first.when;
+    return this.times[CLOCK_NEXT];
   }
 
   activityStarts(): void {
-    if (!this.stepping) this.stopAt = this.time + OVERRUN_NS;
+    if (!this.stepping) this.setStop(this.times[CLOCK_NOW] + OVERRUN_NS);
   }
 
   overdue(): boolean {
-    return this.time > this.stopAt;
+    return this.times[CLOCK_NOW] > this.stopAt;
   }
 
   fireNext(): void {
     const event = this.heap.first();
     if (event === undefined) return;
     this.heap.remove(event);
-    if (event.when > this.time) this.time = event.when;
+    this.noteNext();
+    if (event.when > this.times[CLOCK_NOW]) this.times[CLOCK_NOW] = event.when;
     this.stillMoving(event.name);
     event.fire();
   }
 
   advanceTo(timeNs: number): void {
-    if (timeNs > this.time) this.time = timeNs;
+    if (timeNs > this.times[CLOCK_NOW]) this.times[CLOCK_NOW] = timeNs;
   }
 
   /** Runs what is to be done up to `untilNs`; returns the time reached: later when an activity ran past it. */
   run(untilNs: number): number {
     this.steps(untilNs);
     this.advanceTo(untilNs);
-    return this.time;
+    return this.now();
   }
 
   /** Runs until nothing more is armed or waiting, or `limitNs` is reached; returns the time reached. */
   runUntilIdle(limitNs: number): number {
     this.steps(limitNs);
-    return this.time;
+    return this.now();
   }
 
   private steps(untilNs: number): void {
-    this.stopAt = untilNs + OVERRUN_NS;
+    this.setStop(untilNs + OVERRUN_NS);
     this.stepping = true;
     try {
       while (this.step(untilNs));
     } finally {
       this.stepping = false;
-      this.stopAt = Infinity;
+      this.setStop(Infinity);
     }
   }
 
@@ -254,17 +298,18 @@ export class VirtualClock implements Clock {
       activity.run();
       return true;
     }
-    if (this.nextEventTime() > untilNs) return false;
+    if (this.times[CLOCK_NEXT] > untilNs) return false;
     this.fireNext();
     return true;
   }
 
   private stillMoving(name: string): void {
-    if (this.time !== this.instant) {
-      this.instant = this.time;
+    const now = this.times[CLOCK_NOW];
+    if (now !== this.instant) {
+      this.instant = now;
       this.atInstant = 0;
     } else if (++this.atInstant > STANDSTILL_LIMIT) {
-      throw new Error(`time stands still at ${this.time} ns: ${STANDSTILL_LIMIT} steps at one instant, the last "${name}"`);
+      throw new Error(`time stands still at ${now} ns: ${STANDSTILL_LIMIT} steps at one instant, the last "${name}"`);
     }
   }
 }
@@ -272,6 +317,7 @@ export class VirtualClock implements Clock {
 /** Real time. Whoever owns the lab calls `poll` in a loop; nothing is charged. */
 export class SystemClock implements Clock {
   readonly kind = 'system';
+  readonly times = new Float64Array(2);
   private readonly source: () => number;
   private readonly start: number;
   private readonly heap = new EventHeap();
@@ -289,6 +335,10 @@ export class SystemClock implements Clock {
 
   arm(event: ClockEvent, timeNs: number): void {
     this.heap.arm(event, timeNs);
+  }
+
+  armIn(event: ClockEvent, delayNs: number): void {
+    this.heap.arm(event, this.now() + delayNs);
   }
 
   cancel(event: ClockEvent): void {

@@ -8,7 +8,7 @@
 // by side, and what one does to the other arrives late by at most one activity. A CPU of profile `ideal` takes no time,
 // so its activities are events like those of hardware: they run at their time, also inside another CPU's charge.
 
-import { type Activity, type Clock, ClockEvent } from './clock.ts';
+import { type Activity, CLOCK_NEXT, CLOCK_NOW, type Clock, ClockEvent } from './clock.ts';
 import type { IrqLine } from './irq.ts';
 import type { SpinLock } from './lock.ts';
 import type { CpuProfile } from './profile.ts';
@@ -53,7 +53,11 @@ export class Cpu implements Activity {
   private readonly measured: boolean;
   /** The next activity of a CPU that takes no time; null when it takes turns with the others. */
   private readonly turn: ClockEvent | null;
-  private localTime = 0;
+  /** This CPU's own time, in a typed array as the clock's is. */
+  private readonly local = new Float64Array(1);
+  private readonly clockTimes: Float64Array;
+  /** Where the time is read: the CPU's own inside an activity, if it is charged; else the clock's. */
+  private timeSource: Float64Array;
   private measuredSince = 0;
   private irqDisabled = 0;
   private bhDisabled = 0;
@@ -70,6 +74,8 @@ export class Cpu implements Activity {
     this.name = name;
     this.index = index;
     this.clock = clock;
+    this.clockTimes = clock.times;
+    this.timeSource = clock.times;
     this.profile = profile;
     this.trace = trace;
     this.traceSource = trace.addSource(name);
@@ -83,7 +89,13 @@ export class Cpu implements Activity {
 
   /** This CPU's time in ns: ahead of or behind the clock's by at most one activity. */
   now(): number {
-    return this.costed && this.running ? this.localTime : this.clock.now();
+    // Short enough to be inlined wherever it is called, so that the number is not boxed.
+    return this.measured ? this.clock.now() : this.timeSource[0];
+  }
+
+  /** Writes this CPU's time into `to[index]`: on the path of a packet, where `now` may not be inlined. */
+  stamp(to: Float64Array, index: number): void {
+    to[index] = this.measured ? this.clock.now() : this.timeSource[0];
   }
 
   /** Charges `ns` of work in the present context. Hardware events and interrupts may come in between. */
@@ -91,17 +103,29 @@ export class Cpu implements Activity {
     if (!this.costed || ns === 0) return;
     if (!this.running) throw new Error(`${this.name}: work outside of process(), a thread or an interrupt`);
     this.timeIn[this.context] += ns;
-    let target = this.localTime + ns;
-    const { clock } = this;
-    for (let due = clock.nextEventTime(); due <= target; due = clock.nextEventTime()) {
-      if (due > this.localTime) this.localTime = due;
-      // What interrupts take now comes on top of what is left of this charge.
-      const left = target - this.localTime;
-      clock.fireNext();
-      target = this.localTime + left;
+    const { local, clockTimes } = this;
+    const target = local[0] + ns;
+    if (clockTimes[CLOCK_NEXT] <= target) {
+      this.chargeAcrossEvents(ns);
+      return;
     }
-    this.localTime = target;
-    clock.advanceTo(target);
+    local[0] = target;
+    if (target > clockTimes[CLOCK_NOW]) clockTimes[CLOCK_NOW] = target;
+  }
+
+  private chargeAcrossEvents(ns: number): void {
+    const { clock, local, clockTimes } = this;
+    let left = ns;
+    for (let due = clockTimes[CLOCK_NEXT]; due <= local[0] + left; due = clockTimes[CLOCK_NEXT]) {
+      if (due > local[0]) {
+        left -= due - local[0];
+        local[0] = due;
+      }
+      // The time that an interrupt takes now comes on top of what is left of this charge.
+      clock.fireNext();
+    }
+    local[0] += left;
+    if (local[0] > clockTimes[CLOCK_NOW]) clockTimes[CLOCK_NOW] = local[0];
   }
 
   // ---- interrupts
@@ -345,8 +369,9 @@ export class Cpu implements Activity {
   }
 
   private enter(sinceNs: number): void {
-    if (sinceNs > this.localTime) this.localTime = sinceNs;
+    if (sinceNs > this.local[0]) this.local[0] = sinceNs;
     this.running = true;
+    if (this.costed) this.timeSource = this.local;
     this.onEnter(this);
     if (this.measured) this.measuredSince = this.clock.now();
   }
@@ -356,8 +381,9 @@ export class Cpu implements Activity {
     this.deliverPending();
     this.switchContext(IDLE);
     this.running = false;
+    this.timeSource = this.clockTimes;
     // What is left has been there: the next activity begins where this one ends, wherever the clock is.
-    if (this.hasWork()) this.makeReady(this.localTime);
+    if (this.hasWork()) this.makeReady(this.local[0]);
   }
 
   /** An idle CPU with interrupts off hangs; a thread that waits with a lock makes others hang (rule L04). */
@@ -384,7 +410,7 @@ export class Cpu implements Activity {
   /** `sinceNs`: when the work came, for a CPU that is charged for it. */
   private makeReady(sinceNs = this.clock.now()): void {
     if (this.turn !== null) {
-      if (!this.turn.armed) this.clock.arm(this.turn, this.clock.now());
+      if (!this.turn.armed) this.clock.armIn(this.turn, 0);
       return;
     }
     if (this.isReady) return;

@@ -59,7 +59,7 @@ function checkSource(
   if (target !== null && target.address === null) {
     complain(path, `${to.host}.${to.nic} has no address to send to: address: 10.0.0.1/24, say, would be right there`, 'key');
   }
-  return { ...base, kind: 'generator', pace: file.rate, size: file.size, udpPort: file.port };
+  return { ...base, kind: 'generator', pace: file.rate, size: file.size, udpPort: file.port, sink: file.sink };
 }
 
 /** The NIC at the other end of a port's link. */

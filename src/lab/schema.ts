@@ -42,9 +42,11 @@ const driver = orMap(
   keys({
     name: choice('driver', DRIVERS).default('pcnet32'),
     napi: flag.optional(),
-    rxRing: ringSize().optional(),
-    txRing: ringSize().optional(),
-    copybreak: whole(0, 1518).optional(),
+    rxRing: ringSize(2).optional(),
+    txRing: ringSize(4).optional(),
+    copybreak: whole(0, 222).optional(),
+    softwareStyle: z.union([z.literal(0), z.literal(2), z.literal(3)], { error: '0, 2 or 3 would be right' }).optional(),
+    fullDuplex: flag.optional(),
   }),
 );
 
@@ -149,6 +151,7 @@ export const portSchema = z.discriminatedUnion(
       rate: pace,
       size: whole(60, 1514).default(60),
       port: udpPort.default(9),
+      sink: choice('sink', ['process', 'softirq']).default('process'),
       ...aim,
     }),
     keys({
@@ -203,10 +206,10 @@ function station(value: string): Uint8Array {
   throw new Error(`"${value}" is no station's address: it is zero or a group's; 02:00:00:00:00:01, say, would be right`);
 }
 
-function ringSize() {
+function ringSize(least: number) {
   return parsed((value) => {
-    if (typeof value === 'number' && value >= 1 && value <= 512 && Number.isInteger(Math.log2(value))) return value;
-    throw new Error(`${value} is not a ring size: a power of two, 1 to 512, would be right, like 64`);
+    if (typeof value === 'number' && value >= least && value <= 512 && Number.isInteger(Math.log2(value))) return value;
+    throw new Error(`${value} is not a ring size: a power of two, ${least} to 512, would be right, like 64`);
   });
 }
 

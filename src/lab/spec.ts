@@ -77,6 +77,8 @@ export interface GeneratorSpec extends PortBase {
   /** Length of its frames without FCS. */
   size: number;
   udpPort: number;
+  /** Who takes its datagrams: a process that reads a socket, or a function in softirq context. */
+  sink: 'process' | 'softirq';
 }
 
 export interface TapSpec extends PortBase {

@@ -58,6 +58,25 @@ describe('prepend', () => {
     expect(pool.prepend(head, 8)).toBe(head);
   });
 
+  it('moves every field of the packet header', () => {
+    const device = {};
+    const header = {
+      device,
+      queue: 1,
+      priority: 2,
+      mark: 3,
+      protocol: 0x86dd,
+      packetType: 4,
+      checksumFlags: 5,
+    };
+    const more = { checksumStart: 6, checksumOffset: 7, hash: -8, timestampNs: 9.5 };
+    const m = Object.assign(packet('abc'), header, more);
+    const head = pool.prepend(m, 14)!;
+    expect(head).not.toBe(m);
+    expect(head).toMatchObject({ ...header, ...more });
+    expect([head.device, m.device]).toEqual([device, null]);
+  });
+
   it.each([1, 2, 3, 5, 14, 60, MLEN])('starts a new mbuf of %i bytes on a word boundary', (n) => {
     expect(pool.prepend(packet('a'), n + 4)!.data % 4).toBe(n <= MLEN - 4 ? 0 : pool.mbufs[0].home % 4);
   });

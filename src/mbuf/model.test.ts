@@ -38,6 +38,8 @@ class Bench {
   readonly pool: MbufPool;
   readonly packets: Packet[] = [];
   readonly slots = Array.from({ length: EXTERNAL_SLOTS }, (_, i) => i);
+  /** What each read-only slot held from the start. */
+  private readonly readOnly = new Map<number, Uint8Array>();
   private counter = 0;
 
   constructor(mbufs: number, clusters: number, debug: boolean) {
@@ -77,9 +79,8 @@ class Bench {
       }
       m.data += Math.min(wanted.before, m.size);
       m.length = Math.min(wanted.length, m.start + m.size - m.data);
-      const content = this.fresh(m.length);
-      this.memory.u8.set(content, m.data);
-      bytes.push(...content);
+      if ((m.flags & M_RDONLY) === 0) this.memory.u8.set(this.fresh(m.length), m.data);
+      bytes.push(...this.memory.u8.subarray(m.data, m.data + m.length));
       if (last === null) first = m;
       else last.next = m;
       last = m;
@@ -107,12 +108,18 @@ class Bench {
       slot,
     );
     if (storage === 'read-only') m.flags |= M_RDONLY;
+    this.memory.u8.set(this.fresh(EXTERNAL_BYTES), address);
+    if (storage === 'read-only')
+      this.readOnly.set(slot, this.memory.u8.slice(address, address + EXTERNAL_BYTES));
     return true;
   }
 
   private giveBack(address: number, size: number, slot: unknown): void {
     expect([address, size]).toEqual([EXTERNAL_BASE + (slot as number) * EXTERNAL_BYTES, EXTERNAL_BYTES]);
     expect(this.slots).not.toContain(slot);
+    const held = this.readOnly.get(slot as number);
+    if (held !== undefined) expectBytes(this.memory.u8.slice(address, address + size), [...held]);
+    this.readOnly.delete(slot as number);
     this.memory.u8.fill(0xee, address, address + size);
     this.slots.push(slot as number);
   }

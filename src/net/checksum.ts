@@ -33,29 +33,36 @@ export function sumChain(u8: Uint8Array, m: Mbuf, offset: number, sum = 0): numb
   let skip = offset;
   let odd = false;
   for (let part: Mbuf | null = m; part !== null; part = part.next) {
-    const from = skip < part.length ? skip : part.length;
+    const from = Math.min(skip, part.length);
     skip -= from;
-    for (let i = part.data + from; i < part.data + part.length; i++) {
-      total += odd ? u8[i] : u8[i] << 8;
-      odd = !odd;
+    let at = part.data + from;
+    const end = part.data + part.length;
+    if (odd && at < end) {
+      total += u8[at++];
+      odd = false;
     }
+    total = sumWords(u8, at, end - at, total);
+    if (((end - at) & 1) !== 0) odd = true;
   }
   return total;
 }
 
 /**
  * Fills in the checksum that the sender left to the device (skb_checksum_help): the packet starts with its Ethernet
- * header; checksumStart and checksumOffset say where, and the field holds the pseudo header's sum.
+ * header; checksumStart and checksumOffset say where, and the field holds the pseudo header's sum. False: the field lies
+ * in storage that somebody else reads too, and there was no buffer to copy it to.
  */
-export function finishChecksum(machine: Machine, m: Mbuf): void {
+export function finishChecksum(machine: Machine, m: Mbuf): boolean {
   const { u8 } = machine.memory;
   const { cpu } = machine;
   const start = ETH_HLEN + m.checksumStart;
   const field = start + m.checksumOffset;
-  if (field + 2 > m.length) return; // not in the first member: the sender's mistake, left as it is
+  if (field + 2 > m.length) return true; // not in the first member: the sender's mistake, left as it is
+  if (!machine.mbufs.makeWritable(m, field, 2)) return false;
   cpu.charge(cpu.profile.checksumByte * (m.packetLength - start));
   const value = foldChecksum(sumChain(u8, m, start)) || 0xffff;
   u8[m.data + field] = value >> 8;
   u8[m.data + field + 1] = value & 0xff;
   m.checksumFlags = 0;
+  return true;
 }

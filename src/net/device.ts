@@ -4,6 +4,7 @@
 // out, offered = packets sent + drops of the transmit side + waiting in queues + held by the driver.
 
 import { Callout } from '../kernel/callout.ts';
+import { HARDIRQ } from '../kernel/cpu.ts';
 import { TP_CONSUME_SKB, TP_KFREE_SKB, TP_NET_DEV_START_XMIT, TP_NET_DEV_XMIT } from '../kernel/trace.ts';
 import type { Mbuf } from '../mbuf/mbuf.ts';
 import {
@@ -64,6 +65,8 @@ export interface NetDeviceOps {
   /** Softirq: nothing has left queue `queue` for the watchdog's time. */
   txTimeout?(queue: number): void;
   changeMtu?(mtu: number): void;
+  /** Packets in the driver's hands: taken by startXmit, not yet given to transmitDone or drop. */
+  held?(): number;
   /** ethtool -d: registers as words, for `registerNames`. */
   registerDump?(): RegisterDump;
   /** ethtool -t offline: what failed; empty when all is well. */
@@ -151,6 +154,7 @@ export class NetDevice {
       this.ops.open();
     } catch (error) {
       this.flags &= ~IFF_UP;
+      this.haltQueues();
       throw error;
     }
     this.ops.setRxMode?.();
@@ -164,10 +168,18 @@ export class NetDevice {
     if (!this.up) return;
     this.layer.notify(this, 'going-down');
     this.watchdog.stop();
-    for (const queue of this.txQueues) queue.stop();
     this.flags &= ~IFF_UP;
+    for (const queue of this.txQueues) queue.stop();
     this.ops.stop();
-    for (const queue of this.txQueues) queue.reset();
+    this.haltQueues();
+  }
+
+  /** Nothing is sent any more, nothing waits. */
+  private haltQueues(): void {
+    for (const queue of this.txQueues) {
+      queue.stop();
+      queue.reset();
+    }
     this.setCarrier(false);
   }
 
@@ -191,6 +203,7 @@ export class NetDevice {
 
   /** dev_set_promiscuity: counts. */
   setPromiscuity(by: 1 | -1): void {
+    if (this.promiscuity + by < 0) throw new Error(`${this.name}: promiscuous mode left more often than entered`);
     this.promiscuity += by;
     this.flags = this.promiscuity > 0 ? this.flags | IFF_PROMISC : this.flags & ~IFF_PROMISC;
     this.changeRxMode();
@@ -198,6 +211,7 @@ export class NetDevice {
 
   /** dev_set_allmulti: counts. */
   setAllMulticast(by: 1 | -1): void {
+    if (this.allMulticast + by < 0) throw new Error(`${this.name}: all-multicast mode left more often than entered`);
     this.allMulticast += by;
     this.flags = this.allMulticast > 0 ? this.flags | IFF_ALLMULTI : this.flags & ~IFF_ALLMULTI;
     this.changeRxMode();
@@ -240,8 +254,12 @@ export class NetDevice {
     if (on === this.carrierOn) return;
     this.carrierOn = on;
     this.flags = on ? this.flags | IFF_RUNNING : this.flags & ~IFF_RUNNING;
-    if (on) for (const queue of this.txQueues) queue.lastStart = this.layer.machine.cpu.now();
-    else for (const queue of this.txQueues) queue.reset();
+    for (const queue of this.txQueues) {
+      queue.touch();
+      // What a busy driver left behind while the link went down.
+      if (on) queue.schedule();
+      else queue.reset();
+    }
     this.layer.notify(this, on ? 'carrier' : 'no-carrier');
   }
 
@@ -287,7 +305,7 @@ export class NetDevice {
     if (cpu.trace.on) cpu.trace.emit(TP_NET_DEV_START_XMIT, cpu.now(), cpu.traceSource, this.traceName, length);
     const taken = this.ops.startXmit(ready, queue.index);
     if (cpu.trace.on) cpu.trace.emit(TP_NET_DEV_XMIT, cpu.now(), cpu.traceSource, this.traceName, length, taken ? 0 : 16);
-    if (taken) queue.lastStart = cpu.now();
+    if (taken) queue.touch();
     return taken;
   }
 
@@ -303,7 +321,10 @@ export class NetDevice {
     this.layer.transmit(m, this);
   }
 
-  /** The driver is done with a packet it was given: counts it and frees it. Takes it. */
+  /**
+   * Any context. The driver is done with a packet it was given: counts it and frees it, from NET_TX when this is a hard
+   * interrupt. Takes it.
+   */
   transmitDone(m: Mbuf, ok: boolean): void {
     const { machine } = this.layer;
     if (!ok) {
@@ -315,7 +336,7 @@ export class NetDevice {
     this.tx.bytes += m.packetLength;
     const { cpu } = machine;
     if (cpu.trace.on) cpu.trace.emit(TP_CONSUME_SKB, cpu.now(), cpu.traceSource, this.traceName, m.packetLength);
-    machine.mbufs.freem(m);
+    this.free(m);
   }
 
   /** kfree_skb: counts the packet as dropped for `reason` (drop-reason.ts) and frees it. Takes it. */
@@ -324,7 +345,14 @@ export class NetDevice {
     const { machine } = this.layer;
     const { cpu } = machine;
     if (cpu.trace.on) cpu.trace.emit(TP_KFREE_SKB, cpu.now(), cpu.traceSource, this.traceName, reason, m.packetLength);
-    machine.mbufs.freem(m);
+    this.free(m);
+  }
+
+  /** dev_kfree_skb_any: at once, or from NET_TX when this is a hard interrupt. */
+  private free(m: Mbuf): void {
+    const { machine, softnet } = this.layer;
+    if (machine.cpu.context === HARDIRQ) softnet.freeLater(m);
+    else machine.mbufs.freem(m);
   }
 
   /** Drops by reason, those that happened. */
@@ -350,7 +378,7 @@ export class NetDevice {
       if (!queue.stopped || !this.canTransmit || now - queue.lastStart < this.watchdogNs) continue;
       queue.timeouts++;
       this.layer.machine.log(`${this.name}: transmit queue ${queue.index} timed out`);
-      queue.lastStart = now;
+      queue.touch();
       this.ops.txTimeout?.(queue.index);
     }
     if (this.up) this.watchdog.reset(this.watchdogNs);

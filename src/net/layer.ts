@@ -189,13 +189,20 @@ export class DeviceLayer {
       }
       ready = flat;
     }
-    if (ready.checksumFlags !== 0 && (device.features & NETIF_F_IP_CSUM) === 0) finishChecksum(this.machine, ready);
+    if (ready.checksumFlags !== 0 && (device.features & NETIF_F_IP_CSUM) === 0) {
+      if (!finishChecksum(this.machine, ready)) {
+        device.drop(ready, DROP_NOMEM);
+        return null;
+      }
+    }
     return ready;
   }
 
   /** Lends the packet, its Ethernet header in front, to every tap. */
   showTaps(m: Mbuf, device: NetDevice, outgoing: boolean): void {
-    for (const tap of this.packetTypes.taps) {
+    const { taps } = this.packetTypes;
+    for (let i = 0; i < taps.length; i++) {
+      const tap = taps[i];
       if (tap.device === null || tap.device === device) tap.see(m, device, outgoing);
     }
   }

@@ -15,8 +15,10 @@ export class Napi {
   readonly poll: NapiPoll;
   /** On a CPU's poll list, or being polled. */
   scheduled = false;
-  /** Scheduled again while it was being polled: it must run once more. */
+  /** Scheduled again while it was scheduled: it must be polled once more. */
   missed = false;
+  /** complete() was called in this poll. Maintained by this class and Softnet. */
+  completed = false;
   polls = 0;
   /** Packets the polls returned. */
   work = 0;
@@ -40,8 +42,9 @@ export class Napi {
     this.disableCount = 0;
   }
 
-  /** napi_disable: no poll runs after it returns. */
+  /** napi_disable: process context. No poll runs after it returns. */
   disable(): void {
+    this.softnet.machine.cpu.mightSleep(`disable of napi ${this.name}`);
     if (this.disableCount > 0) throw new Error(`napi ${this.name}: disabled twice (rule N06)`);
     this.disableCount = 1;
     this.softnet.forget(this);
@@ -68,12 +71,15 @@ export class Napi {
   }
 
   /**
-   * napi_complete: polling is over; the caller unmasks its device. False when it was scheduled again meanwhile: it
-   * stays on the list and the device stays masked.
+   * napi_complete: polling is over; the caller unmasks its device. False when it was scheduled again meanwhile: it goes
+   * to the end of the list, to be polled once more, and the device stays masked.
    */
   complete(): boolean {
+    this.completed = true;
+    if (!this.scheduled) return false; // disabled during the poll
     if (this.missed) {
       this.missed = false;
+      this.schedule();
       return false;
     }
     this.scheduled = false;

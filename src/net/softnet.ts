@@ -88,7 +88,8 @@ export class Softnet {
     else data.backlogTail.nextPacket = m;
     data.backlogTail = m;
     data.backlogLength++;
-    if (data.backlog.schedulePrep()) data.backlog.schedule();
+    // Not a miss when it is scheduled already: process_backlog looks at the queue until it is empty.
+    if (!data.backlog.scheduled && data.backlog.schedulePrep()) data.backlog.schedule();
   }
 
   /** process_backlog. */
@@ -174,24 +175,21 @@ export class Softnet {
   /** One poll; true when the instance stays on the list. */
   private pollOnce(napi: Napi, cpu: Cpu): boolean {
     cpu.charge(cpu.profile.poll);
+    napi.completed = false;
     const work = napi.poll(napi.weight);
     this.lastWork = work;
     napi.polls++;
     napi.work += work;
+    if (work >= napi.weight) napi.fullPolls++;
     if (cpu.trace.on) cpu.trace.emit(TP_NAPI_POLL, cpu.now(), cpu.traceSource, napi.traceName, work, napi.weight);
     if (work > napi.weight) throw new Error(`napi ${napi.name}: poll returned ${work} of a budget of ${napi.weight} (rule N01)`);
-    if (work < napi.weight) {
-      // complete() may have been refused because of a schedule in between: then it is still ours to poll.
-      return napi.scheduled && napi.enabled && !pollListHas(this.perCpu, napi);
+    if (!napi.enabled) return false;
+    if (work === napi.weight) {
+      if (napi.completed) throw new Error(`napi ${napi.name}: poll used its whole budget and completed all the same (rule N02)`);
+      return true;
     }
-    napi.fullPolls++;
-    if (!napi.scheduled && napi.enabled) {
-      throw new Error(`napi ${napi.name}: poll used its whole budget and completed all the same (rule N02)`);
-    }
-    return napi.scheduled && napi.enabled;
+    // Nothing would ever poll it again, nor unmask its device.
+    if (!napi.completed) throw new Error(`napi ${napi.name}: poll returned ${work} of ${napi.weight} without completing (rule I06)`);
+    return false;
   }
-}
-
-function pollListHas(perCpu: SoftnetData[], napi: Napi): boolean {
-  return perCpu.some((data) => data.pollList.includes(napi));
 }

@@ -9,24 +9,26 @@ import type { Qdisc } from './qdisc.ts';
 
 /** dev_tx_weight: packets one run of a queue hands to the driver before it yields to others. */
 export const DEV_TX_WEIGHT = 64;
+/** ns after which a driver that was busy with its queue awake is asked again; asking at once would only burn the CPU. */
+export const BUSY_RETRY_NS = 10_000;
 
 export class TxQueue {
   readonly device: NetDevice;
   readonly index: number;
   /** null: noqueue, packets go straight to the driver. */
   qdisc: Qdisc | null = null;
-  /** Time in ns of the last packet the driver took, for the watchdog. */
-  lastStart = 0;
   /** On a CPU's output queue. */
   scheduled = false;
   timeouts = 0;
   /** Times the driver stopped the queue, and said busy. */
   stops = 0;
   busies = 0;
+  private readonly started = new Float64Array(1);
   private stoppedByDriver = true;
   private running = false;
-  /** Packet the driver was too busy for; goes first. */
+  /** Packet that was dequeued and did not go, because the driver was busy or stopped; goes first. */
   private requeued: Mbuf | null = null;
+  private requeuedLength = 0;
   private readonly watchdog: ClockEvent;
   private readonly onDrop = (m: Mbuf): void => this.device.drop(m, DROP_QDISC_DROP);
   private readonly onReset = (m: Mbuf): void => this.device.drop(m, DROP_QDISC_RESET);
@@ -35,6 +37,16 @@ export class TxQueue {
     this.device = device;
     this.index = index;
     this.watchdog = new ClockEvent(`${device.name} qdisc watchdog`, () => device.layer.softnet.scheduleQueue(this));
+  }
+
+  /** Time in ns of the last packet the driver took, for the watchdog. */
+  get lastStart(): number {
+    return this.started[0];
+  }
+
+  /** Now is the time of lastStart. */
+  touch(): void {
+    this.device.layer.machine.cpu.stamp(this.started, 0);
   }
 
   get stopped(): boolean {
@@ -48,7 +60,7 @@ export class TxQueue {
 
   /** netif_tx_stop_queue: the ring is full. */
   stop(): void {
-    if (!this.stoppedByDriver) this.stops++;
+    if (!this.stoppedByDriver && this.device.up) this.stops++;
     this.stoppedByDriver = true;
   }
 
@@ -56,12 +68,17 @@ export class TxQueue {
   wake(): void {
     if (!this.stoppedByDriver) return;
     this.stoppedByDriver = false;
+    this.schedule();
+  }
+
+  /** Runs the queue from NET_TX if something waits in it. */
+  schedule(): void {
     if (this.pending > 0) this.device.layer.softnet.scheduleQueue(this);
   }
 
   /** Packets waiting in the discipline and in front of it. */
   get pending(): number {
-    return (this.qdisc === null ? 0 : this.qdisc.length) + (this.requeued === null ? 0 : 1);
+    return (this.qdisc === null ? 0 : this.qdisc.length) + this.requeuedLength;
   }
 
   /** Takes a packet for this queue. */
@@ -81,45 +98,67 @@ export class TxQueue {
     if (qdisc === null || this.running) return;
     this.running = true;
     let quota = DEV_TX_WEIGHT;
-    while (!this.stoppedByDriver && device.canTransmit) {
-      const m = this.next(qdisc);
-      if (m === null) break;
+    let m = this.ready() ? this.next(qdisc) : null;
+    while (m !== null) {
+      // Dequeued before its time, since only so the driver can be told for sure that another one follows.
+      let following = --quota > 0 ? this.next(qdisc) : null;
       const bytes = m.packetLength;
-      device.xmitMore = quota > 1 && qdisc.length > 0;
+      device.xmitMore = following !== null;
       if (!device.hardStartXmit(m, this)) {
-        this.busies++;
-        qdisc.stats.requeues++;
-        this.requeued = m;
-        device.layer.softnet.scheduleQueue(this);
+        this.busy(qdisc, m, following);
         break;
       }
       qdisc.stats.packets++;
       qdisc.stats.bytes += bytes;
-      if (--quota === 0) {
-        if (this.pending > 0) device.layer.softnet.scheduleQueue(this);
-        break;
+      if (following !== null && !this.ready()) {
+        this.requeue(following);
+        following = null;
       }
+      m = following;
     }
     device.xmitMore = false;
     this.running = false;
+    if (quota === 0) this.schedule();
+  }
+
+  private ready(): boolean {
+    return !this.stoppedByDriver && this.device.canTransmit;
   }
 
   /** Drops what waits, each with the reason QDISC_RESET. */
   reset(): void {
-    const { requeued } = this;
-    this.requeued = null;
-    if (requeued !== null) this.onReset(requeued);
+    for (let m = this.takeRequeued(); m !== null; m = this.takeRequeued()) this.onReset(m);
     this.qdisc?.reset(this.onReset);
     this.device.layer.machine.clock.cancel(this.watchdog);
   }
 
+  /** NETDEV_TX_BUSY: both go first next time; when nothing else will wake the queue, a little later. */
+  private busy(qdisc: Qdisc, m: Mbuf, following: Mbuf | null): void {
+    this.busies++;
+    qdisc.stats.requeues++;
+    if (following !== null) this.requeue(following);
+    this.requeue(m);
+    const { machine } = this.device.layer;
+    if (this.ready()) machine.clock.armIn(this.watchdog, BUSY_RETRY_NS);
+  }
+
+  private requeue(m: Mbuf): void {
+    m.nextPacket = this.requeued;
+    this.requeued = m;
+    this.requeuedLength++;
+  }
+
+  private takeRequeued(): Mbuf | null {
+    const m = this.requeued;
+    if (m === null) return null;
+    this.requeued = m.nextPacket;
+    this.requeuedLength--;
+    m.nextPacket = null;
+    return m;
+  }
+
   private next(qdisc: Qdisc): Mbuf | null {
-    const { requeued } = this;
-    if (requeued !== null) {
-      this.requeued = null;
-      return requeued;
-    }
-    const m = qdisc.dequeue();
+    const m = this.takeRequeued() ?? qdisc.dequeue();
     if (m === null && qdisc.length > 0 && qdisc.nextTimeNs > 0) {
       this.device.layer.machine.clock.arm(this.watchdog, qdisc.nextTimeNs);
     }

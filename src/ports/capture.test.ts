@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { FramePool } from '../wire/frame.ts';
 import {
   type CaptureDirection,
   type CaptureRecord,

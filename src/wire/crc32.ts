@@ -46,7 +46,10 @@ export function crc32(u8: Uint8Array, start: number, length: number, crc = 0): n
   return ~c >>> 0;
 }
 
-/** The same of a frame or of memory, word by word: about a third faster on long frames. */
+/**
+ * The same of a frame or of memory, word by word, about a third faster on long frames. As a signed number: an unsigned
+ * one may need an object of its own, and this is called for every frame.
+ */
 export function crc32Words(bytes: Bytes, start: number, length: number): number {
   const { u8, u32 } = bytes;
   const end = start + length;
@@ -72,5 +75,5 @@ export function crc32Words(bytes: Bytes, start: number, length: number): number 
   }
   if (i < end) i = word << 2;
   for (; i < end; i++) c = (c >>> 8) ^ T0[(c ^ u8[i]) & 0xff];
-  return ~c >>> 0;
+  return ~c;
 }

@@ -53,6 +53,8 @@ export class ImpairedMedium implements Medium, Station, WireDevice {
   /** Reports a frame as sent when the medium does not. */
   private readonly pace: ClockEvent;
   private paceStatus = 0;
+  /** When the gap behind the station's last frame ends, were it alone on the medium. */
+  private freeAt = 0;
   private catchingUp = false;
 
   constructor(inner: Medium, options: ImpairedMediumOptions) {
@@ -104,7 +106,7 @@ export class ImpairedMedium implements Medium, Station, WireDevice {
       if (this.station !== null) this.inner.attach(this);
     } else {
       this.dropHeld();
-      if (this.innerHas === FROM_STATION) this.reportLater(TX_NO_CARRIER, 0);
+      if (this.innerHas === FROM_STATION) this.reportAt(0, TX_NO_CARRIER);
       this.innerHas = FREE;
       this.inner.attach(null);
     }
@@ -124,13 +126,14 @@ export class ImpairedMedium implements Medium, Station, WireDevice {
     const takesNs = frameTimeNs(frame.length, inner.bitsPerSecond);
     outgoing.enter(frame.length);
     if (this.carrier && !this.outChain.isEmpty) {
+      this.takeTime(takesNs);
       this.entering = true;
       this.wentOn = false;
       this.earlyStatus = -1;
       this.outChain.take(frame);
       this.entering = false;
-      if (!this.wentOn) this.reportLater(0, takesNs);
-      else if (this.earlyStatus >= 0) this.reportLater(this.earlyStatus, 0);
+      if (!this.wentOn) this.reportAt(this.freeAt, 0);
+      else if (this.earlyStatus >= 0) this.reportAt(0, this.earlyStatus);
     } else if (this.up && this.innerHas === FREE) {
       outgoing.delivered++;
       this.innerHas = FROM_STATION;
@@ -138,7 +141,8 @@ export class ImpairedMedium implements Medium, Station, WireDevice {
     } else {
       outgoing.drop('noCarrier');
       this.pool.put(frame);
-      this.reportLater(TX_NO_CARRIER, takesNs);
+      this.takeTime(takesNs);
+      this.reportAt(this.freeAt, TX_NO_CARRIER);
     }
   }
 
@@ -170,11 +174,15 @@ export class ImpairedMedium implements Medium, Station, WireDevice {
     else this.station?.transmitted(status);
   }
 
-  private reportLater(status: number, takesNs: number): void {
-    this.paceStatus = status;
+  private takeTime(takesNs: number): void {
     // On the system clock events come late; a station that sends on at once must not lose rate by that.
-    const from = this.catchingUp ? this.pace.when : this.clock.now();
-    this.clock.arm(this.pace, from + takesNs);
+    const now = this.catchingUp ? 0 : this.clock.now();
+    this.freeAt = Math.max(now, this.freeAt) + takesNs;
+  }
+
+  private reportAt(timeNs: number, status: number): void {
+    this.paceStatus = status;
+    this.clock.arm(this.pace, timeNs);
   }
 
   private paceOver(): void {

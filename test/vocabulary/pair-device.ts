@@ -22,7 +22,7 @@ export interface PairOptions {
 let lastStation = 0;
 
 /** Slots of a receive ring: more frames than this waiting are lost, and counted as errors. */
-const RX_SLOTS = 1024;
+const RX_SLOTS = 256;
 const SLOT_BYTES = 2048;
 
 /** One end. */

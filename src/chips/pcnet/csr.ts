@@ -110,6 +110,7 @@ export class ControlRegisters {
         this.writeCsr5(value);
         return;
       case 7:
+        if (!core.fast) return;
         core.csr7 = (core.csr7 & ~(value & CSR7_CAUSES) & CSR7_CAUSES) | (value & CSR7_WRITABLE);
         core.updateInterrupt();
         return;

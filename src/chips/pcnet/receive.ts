@@ -33,7 +33,7 @@ export class Receiver {
   /** For RMD2: runts for this station and collisions seen since the last frame received; at most 255 are told. */
   private runts = 0;
   private collisions = 0;
-  /** FCS of the frame at hand, low byte first. */
+  /** FCS of the frame at hand, low byte first, as a signed number. */
   private fcs = 0;
 
   constructor(core: Core) {
@@ -103,11 +103,12 @@ export class Receiver {
     if ((core.csr4 & ASTRP_RCV) !== 0) total = strippedLength(frame);
     if (total > length) {
       this.fcs = crc32Words(frame, FRAME_START, length);
-      if (frame.fcsExplicit && frame.fcs !== this.fcs) {
-        this.fcs = frame.fcs;
+      if (frame.fcsExplicit && (frame.fcs | 0) !== this.fcs) {
+        this.fcs = frame.fcs | 0;
         flags |= ERR | CRC;
       }
-    } else if (frame.fcsExplicit && frame.fcs !== crc32Words(frame, FRAME_START, length)) flags |= ERR | CRC;
+    } else if (frame.fcsExplicit && (frame.fcs | 0) !== crc32Words(frame, FRAME_START, length))
+      flags |= ERR | CRC;
 
     const buffer = core.bufferAddress(at);
     if (total > core.bufferBytes(at)) {
@@ -237,7 +238,7 @@ export class Receiver {
     if (accepted && addressed) return true;
     const { core } = this;
     core.counters.runt++;
-    if (frame.fcsExplicit && frame.fcs !== crc32Words(frame, FRAME_START, frame.length)) {
+    if (frame.fcsExplicit && (frame.fcs | 0) !== crc32Words(frame, FRAME_START, frame.length)) {
       // A fragment is what others' collision leaves.
       this.collisions++;
       core.count(CSR.RCC, RCVCCO);

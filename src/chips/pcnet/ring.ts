@@ -21,12 +21,10 @@
 // BCNT is the two's complement of the buffer's length in 12 bits. The upper byte of the status is the same in every
 // style, so status() speaks of RMD1 and TMD1 bits whatever the style.
 
-/** SWSTYLE of CSR58 and BCR20. */
-export const SWSTYLE = {
-  LANCE: 0, // 16-bit structures, 24-bit addresses
-  PCNET_PCI: 2, // 32-bit structures
-  PCNET_PCI_BURST: 3, // 32-bit structures ordered so that the chip can burst
-} as const;
+/**
+ * SWSTYLE of CSR58 and BCR20: 0 is the LANCE's 16-bit structures with 24-bit addresses, 2 has 32-bit structures, 3 has
+ * them ordered so that the chip can burst.
+ */
 export type SoftwareStyle = 0 | 2 | 3;
 
 /** RMD1: receive status. */

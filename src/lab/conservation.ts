@@ -1,0 +1,97 @@
+// Nothing vanishes: every place that takes frames must say where they went, and neighbouring places must agree. The sums,
+// place by place:
+//
+//   wire        frames + copies = delivered + under way + drops
+//   card in     from the wire + looped = to the driver + drops
+//   card out    taken = sent + errors (+ the one being sent)
+//   driver      from the card = to the device layer + bad + without buffer + still in the ring or backlog
+//   device in   packets = delivered to protocols + drops
+//   device out  offered = sent + drops + queued + with the driver
+//   protocols   received + originated = transmitted + consumed + drops + held
+//
+// What a place cannot account for is named; a correct lab names nothing.
+
+import { RECEIVE_DROPS, TRANSMIT_ERRORS } from '../chips/pcnet/counters.ts';
+import { DROP_REASONS } from '../net/drop-reason.ts';
+import type { LabHost, LabNic } from './hosts.ts';
+import type { Lab } from './lab.ts';
+import { reportWire, unaccountedOn } from './wire-report.ts';
+import type { Wire } from './wires.ts';
+
+export interface Conservation {
+  /** Frames and packets that were followed, each place counted. */
+  accounted: number;
+  /** What is missing, place by place; empty when nothing vanished. */
+  missing: { where: string; frames: number }[];
+}
+
+export function addUp(lab: Lab): Conservation {
+  const sums: Conservation = { accounted: 0, missing: [] };
+  const check = (where: string, taken: number, difference: number): void => {
+    sums.accounted += taken;
+    if (difference !== 0) sums.missing.push({ where, frames: difference });
+  };
+  for (const wire of lab.wires.all) {
+    let taken = 0;
+    for (const direction of Object.values(wire.device.report().directions)) taken += direction.frames + direction.copies;
+    check(wire.name, taken, unaccountedOn(wire));
+    checkPlugs(lab, wire, check);
+  }
+  for (const host of lab.hosts) {
+    for (const nic of host.nics) checkNic(host, nic, check);
+    const balance = host.stack.balance();
+    check(`${host.spec.name} protocols`, balance.received + balance.originated, balance.missing);
+  }
+  return sums;
+}
+
+/** What a cable delivers is what the card at its end received. */
+function checkPlugs(lab: Lab, wire: Wire, check: Check): void {
+  const { kind, directions } = reportWire(wire, 0);
+  if (kind !== 'link' && kind !== 'half-duplex') return;
+  for (const [name, direction] of Object.entries(directions)) {
+    const end = name.slice(name.indexOf('>') + 1);
+    const nic = lab.findNic(end);
+    if (nic !== null) check(`${wire.name} to ${end}`, 0, direction.delivered - nic.hardware.received);
+  }
+}
+
+type Check = (where: string, taken: number, difference: number) => void;
+
+function checkNic(host: LabHost, nic: LabNic, check: Check): void {
+  const where = `${host.spec.name}.${nic.spec.name}`;
+  const { device, hardware } = nic;
+  const { received, looped, delivered, taken, transmitted } = hardware;
+  check(`${where} card receive`, received + looped, received + looped - delivered - sum(hardware, RECEIVE_DROPS));
+  const sent = transmitted + sum(hardware, TRANSMIT_ERRORS);
+  // One frame may be on its way out of the card.
+  const leaving = taken - sent;
+  check(`${where} card transmit`, taken, leaving === 1 ? 0 : leaving);
+  checkDriver(where, host, nic, check);
+  check(`${where} device receive`, device.rx.packets, device.rx.packets - device.delivered - dropsOf(nic, 'receive'));
+  const out = device.tx.packets + dropsOf(nic, 'transmit') + device.queued + nic.heldByDriver();
+  check(`${where} device transmit`, device.offered, device.offered - out);
+}
+
+/** What the card delivered is at the device, was bad, or waits in the ring or the backlog. */
+function checkDriver(where: string, host: LabHost, nic: LabNic, check: Check): void {
+  const { device, hardware } = nic;
+  const stats = nic.driverStats();
+  // An interrupt that says MISS counts as an error too, but no frame came with it.
+  const bad = device.rx.errors - (stats.rx_missed_interrupts ?? 0) + (stats.rx_flushed ?? 0);
+  const waiting = hardware.delivered - device.rx.packets - bad;
+  const room = nic.ringSize + host.layer.softnet.perCpu.reduce((total, data) => total + data.backlogLength, 0);
+  check(`${where} driver receive`, hardware.delivered, waiting < 0 ? waiting : Math.max(0, waiting - room));
+}
+
+function sum<Name extends string>(counters: Record<Name, number>, names: readonly Name[]): number {
+  return names.reduce((total, name) => total + counters[name], 0);
+}
+
+function dropsOf(nic: LabNic, side: 'receive' | 'transmit'): number {
+  let total = 0;
+  DROP_REASONS.forEach((reason, number) => {
+    if (reason.side === side) total += nic.device.drops[number];
+  });
+  return total;
+}

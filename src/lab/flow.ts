@@ -1,0 +1,50 @@
+// A flow: something sends, something counts what arrives, and the lab says of each how many were sent, received and lost,
+// and how long they took.
+
+import type { Histogram } from '../inet/histogram.ts';
+import type { UdpSink } from '../inet/sink.ts';
+
+export interface FlowReport {
+  name: string;
+  kind: 'ping' | 'udp' | 'replay' | 'generator';
+  from: string;
+  to: string;
+  sent: number;
+  received: number;
+  lost: number;
+  /** Arrived a second time; not in `received`. */
+  duplicated?: number;
+  /** Round trip of a ping, one way of all others; nothing received: null. */
+  latencyNs: { p50: number; p99: number } | null;
+  /** Why it did not send what it was to send. */
+  trouble?: string;
+}
+
+export interface Flow {
+  readonly name: string;
+  readonly kind: FlowReport['kind'];
+  /** Begins, `startNs` of its own after now. */
+  start(): void;
+  /** Sends nothing more. */
+  stop(): void;
+  /** Ended by itself: it has sent all it was to send. */
+  readonly ended: boolean;
+  report(): FlowReport;
+}
+
+export function latencyOf(histogram: Histogram): FlowReport['latencyNs'] {
+  if (histogram.count === 0) return null;
+  return { p50: histogram.quantile(0.5), p99: histogram.quantile(0.99) };
+}
+
+/** What of a flow's packets a sink has seen. */
+export function sinkReport(
+  sink: UdpSink,
+  flow: number,
+  sent: number,
+): Pick<FlowReport, 'sent' | 'received' | 'lost' | 'duplicated' | 'latencyNs'> {
+  const stats = sink.flow(flow);
+  if (stats === null) return { sent, received: 0, lost: sent, duplicated: 0, latencyNs: null };
+  const received = stats.received - stats.duplicated;
+  return { sent, received, lost: sent - received, duplicated: stats.duplicated, latencyNs: latencyOf(stats.latency) };
+}

@@ -1,0 +1,176 @@
+// A lab that runs: built from a LabSpec, on a virtual or a real clock. Nothing here touches files, sockets or real time;
+// what does is passed in, so that a lab also runs in a browser.
+//
+//   bringUp ──▶ settle until the links are up ──▶ startTraffic ──▶ … ──▶ stopTraffic ──▶ drain ──▶ reportLab
+
+import type { Clock } from '../kernel/clock.ts';
+import type { Cpu } from '../kernel/cpu.ts';
+import { Tracer } from '../kernel/trace.ts';
+import { openCapture } from '../ports/open-capture.ts';
+import type { Medium } from '../wire/medium.ts';
+import type { Flow } from './flow.ts';
+import { makeTrafficFlow } from './host-flow.ts';
+import { LabHost, type LabNic } from './hosts.ts';
+import { GeneratorFlow, ReplayFlow } from './port-flow.ts';
+import { makeService, type Service } from './services.ts';
+import type { GeneratorSpec, LabSpec, ReplaySpec, TapSpec } from './spec.ts';
+import { type Observe, Wires } from './wires.ts';
+
+/** Reads a file that a lab names; `path` is as it stands in the lab file. Throws when it cannot. */
+export type ReadFile = (path: string) => Uint8Array;
+
+/** A port to the world outside, as the server opens it. */
+export interface OutsidePort {
+  readonly name: string;
+  /** Takes in what waits outside, at most `limit` frames; says how many. */
+  poll(limit: number): number;
+  /** Until a frame waits (true), or the time is over or the wait was cancelled. */
+  waitReadable(timeoutMs: number): Promise<boolean>;
+  cancelWait(): void;
+  close(): void;
+  report(): Record<string, unknown>;
+}
+
+export interface LabOptions {
+  clock: Clock;
+  readFile: ReadFile;
+  trace?: Tracer;
+  /** Sees every frame of every link. */
+  observe?: Observe;
+  /** Opens a TAP; a lab with one cannot run without it. */
+  openTap?: (spec: TapSpec, medium: Medium) => OutsidePort;
+  /** Where warnings to people go. */
+  log?: (message: string) => void;
+}
+
+/** A lab that is right as a file and cannot run here: no such capture, no right to open a TAP. */
+export class LabRunError extends Error {}
+
+export class Lab {
+  readonly spec: LabSpec;
+  readonly clock: Clock;
+  readonly trace: Tracer;
+  readonly wires: Wires;
+  readonly hosts: LabHost[];
+  readonly flows: Flow[];
+  readonly services: Service[];
+  readonly outside: OutsidePort[];
+  /** ns of each part of the run so far. */
+  readonly times = { settle: 0, traffic: 0, drain: 0 };
+  /** Times in each context when the traffic began. */
+  readonly cpuTimes = new Map<Cpu, Float64Array>();
+  private since = 0;
+
+  constructor(spec: LabSpec, options: LabOptions) {
+    const { clock, trace = new Tracer(1024), observe = null, log = () => {} } = options;
+    this.spec = spec;
+    this.clock = clock;
+    this.trace = trace;
+    this.wires = new Wires(spec, clock, observe);
+    const parts = { clock, seed: spec.seed, trace, wires: this.wires, log };
+    this.hosts = spec.hosts.map((host) => new LabHost(host, parts));
+    this.services = this.hosts.flatMap((host) => host.spec.services.map((service) => makeService(host, service)));
+    this.flows = [
+      ...spec.traffic.map((traffic, i) => makeTrafficFlow(traffic, i + 1, (name) => this.host(name))),
+      ...spec.ports.flatMap((port, i) =>
+        port.kind === 'tap' ? [] : [this.makePortFlow(port, spec.traffic.length + i + 1, options.readFile)],
+      ),
+    ];
+    this.outside = spec.ports.flatMap((port) => (port.kind === 'tap' ? [this.openTap(port, options)] : []));
+  }
+
+  host(name: string): LabHost {
+    return this.hosts.find((host) => host.spec.name === name)!;
+  }
+
+  /** The NIC called `alice.eth0`, or null. */
+  findNic(name: string): LabNic | null {
+    for (const host of this.hosts) {
+      for (const nic of host.nics) if (`${host.spec.name}.${nic.spec.name}` === name) return nic;
+    }
+    return null;
+  }
+
+  /** Opens every device. */
+  bringUp(): void {
+    this.since = this.clock.now();
+    for (const host of this.hosts) host.bringUp();
+  }
+
+  /** Every NIC that has a cable has a link. */
+  get linksUp(): boolean {
+    return this.hosts.every((host) => host.nics.every((nic) => !nic.connected || nic.device.carrier));
+  }
+
+  startTraffic(): void {
+    this.times.settle = this.lap();
+    for (const host of this.hosts) for (const cpu of host.machine.cpus) this.cpuTimes.set(cpu, cpu.timeIn.slice());
+    for (const flow of this.flows) flow.start();
+  }
+
+  /** Stops what sends; what is under way goes on. */
+  stopTraffic(): void {
+    this.times.traffic = this.lap();
+    for (const flow of this.flows) flow.stop();
+  }
+
+  /** Every flow has sent all it was to send; false when there is one that never ends. */
+  get trafficEnded(): boolean {
+    return this.flows.length > 0 && this.flows.every((flow) => flow.ended) && this.outside.length === 0;
+  }
+
+  /** Nothing is on a wire, in a ring or in a queue. */
+  get quiet(): boolean {
+    for (const wire of this.wires.all) {
+      for (const direction of Object.values(wire.device.report().directions)) if (direction.inFlight > 0) return false;
+      for (const end of wire.impaired) if (end !== null && end.report().directions.in.inFlight > 0) return false;
+    }
+    return this.hosts.every((host) => isQuiet(host));
+  }
+
+  /** The end: what was measured is complete. */
+  finish(): void {
+    this.times.drain = this.lap();
+    this.trace.flush();
+  }
+
+  /** Closes what is open outside. Harmless when repeated. */
+  close(): void {
+    for (const port of this.outside) port.close();
+  }
+
+  private lap(): number {
+    const now = this.clock.now();
+    const elapsed = now - this.since;
+    this.since = now;
+    return elapsed;
+  }
+
+  private makePortFlow(spec: ReplaySpec | GeneratorSpec, number: number, readFile: ReadFile): Flow {
+    const host = this.host(spec.to.host);
+    const parts = { clock: this.clock, socket: this.wires.socket(spec.name)!, host, nic: host.nic(spec.to.nic) };
+    if (spec.kind === 'generator') return new GeneratorFlow(spec, number, parts);
+    return new ReplayFlow(spec, parts, readCapture(spec, readFile));
+  }
+
+  private openTap(spec: TapSpec, options: LabOptions): OutsidePort {
+    if (options.openTap === undefined) {
+      throw new LabRunError(`port "${spec.name}" leads to this computer's kernel, which runs in real time: softnet up FILE would be right`);
+    }
+    return options.openTap(spec, this.wires.socket(spec.name)!);
+  }
+}
+
+function readCapture(spec: ReplaySpec, readFile: ReadFile) {
+  try {
+    return openCapture(readFile(spec.file));
+  } catch (error) {
+    throw new LabRunError(`port "${spec.name}": ${spec.file}: ${(error as Error).message}`);
+  }
+}
+
+function isQuiet(host: LabHost): boolean {
+  if (host.stack.balance().held > 0) return false;
+  if (host.layer.softnet.perCpu.some((data) => data.backlogLength > 0 || data.pollList.length > 0)) return false;
+  return host.nics.every((nic) => nic.device.queued === 0 && nic.heldByDriver() === 0);
+}

@@ -1,0 +1,27 @@
+// How many bytes a piece of code allocates on the JavaScript heap.
+
+import { getHeapStatistics, setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+
+setFlagsFromString('--expose-gc');
+const collect = runInNewContext('gc') as () => void;
+
+/**
+ * Bytes allocated by `rounds` calls of `work`, garbage included. Rounds in which the collector ran are left out and
+ * taken for average ones, so a round must allocate less than a young generation (1 MB).
+ */
+export function heapGrowth(work: () => void, rounds = 1): number {
+  collect();
+  let sum = 0;
+  let counted = 0;
+  for (let i = 0; i < rounds; i++) {
+    const before = getHeapStatistics().used_heap_size;
+    work();
+    const growth = getHeapStatistics().used_heap_size - before;
+    if (growth < 0) continue;
+    sum += growth;
+    counted++;
+  }
+  if (counted === 0) throw new Error('every round made the collector run: more rounds with less work are wanted');
+  return (sum / counted) * rounds;
+}
