@@ -21,7 +21,8 @@ export class DmaApi {
 
   /** Gives it back; the address must be one that allocCoherent gave this device. */
   freeCoherent(address: number): void {
-    if (!this.owned.delete(address)) throw new Error(`coherent memory at 0x${address.toString(16)} is not this device's`);
+    if (!this.owned.delete(address))
+      throw new Error(`coherent memory at 0x${address.toString(16)} is not this device's`);
     this.machine.memory.free(address);
   }
 

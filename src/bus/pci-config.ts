@@ -84,7 +84,8 @@ export class PciConfig {
   /** Reads `width` bytes; past the end of the space all ones. */
   read(offset: number, width: Width): number {
     let value = 0;
-    for (let i = width - 1; i >= 0; i--) value = value * 256 + (offset + i < 256 ? this.bytes[offset + i] : 0xff);
+    for (let i = width - 1; i >= 0; i--)
+      value = value * 256 + (offset + i < 256 ? this.bytes[offset + i] : 0xff);
     return value;
   }
 
@@ -111,7 +112,8 @@ export class PciConfig {
         bytes[offset] = value;
         return;
       default:
-        if (offset >= PCI_BASE_ADDRESS_0 && offset < PCI_BASE_ADDRESS_0 + 24) this.writeBarByte(offset, value);
+        if (offset >= PCI_BASE_ADDRESS_0 && offset < PCI_BASE_ADDRESS_0 + 24)
+          this.writeBarByte(offset, value);
         return; // all else is read-only
     }
   }
@@ -148,13 +150,17 @@ export class PciConfig {
 }
 
 function checkIdentity(identity: PciIdentity): void {
-  if (identity.bars.length > 6) throw new RangeError(`${identity.bars.length} base address registers: 6 at most`);
+  if (identity.bars.length > 6)
+    throw new RangeError(`${identity.bars.length} base address registers: 6 at most`);
   for (const { kind, size } of identity.bars) {
     if (size < (kind === 'io' ? 4 : 16) || (size & (size - 1)) !== 0) {
-      throw new RangeError(`${kind} BAR of ${size} bytes: a power of two of at least ${kind === 'io' ? 4 : 16} is wanted`);
+      throw new RangeError(
+        `${kind} BAR of ${size} bytes: a power of two of at least ${kind === 'io' ? 4 : 16} is wanted`,
+      );
     }
   }
   let end = 0x40;
   for (const { body } of identity.capabilities ?? []) end = (end + 2 + body.length + 3) & ~3;
-  if (end > 256) throw new RangeError(`capabilities need ${end - 0x40} bytes of configuration space: 192 are there`);
+  if (end > 256)
+    throw new RangeError(`capabilities need ${end - 0x40} bytes of configuration space: 192 are there`);
 }

@@ -4,7 +4,7 @@
 import type { IrqAction, IrqHandler, IrqLine } from '../kernel/irq.ts';
 import type { Machine } from '../kernel/machine.ts';
 import { DmaApi } from './dma.ts';
-import { Dma, type DeviceHost, type PciChip, type Width } from './host.ts';
+import { type DeviceHost, Dma, type PciChip, type Width } from './host.ts';
 import {
   COMMAND_INTX_DISABLE,
   COMMAND_IO,
@@ -331,7 +331,9 @@ export class PciBus {
     const size = (~mask + 1) >>> 0;
     const base = io ? align(this.nextIo, size) : align(this.nextMemory, Math.max(size, 4096));
     if (base + size > (io ? 0x10000 : 0xfec00000)) {
-      throw new RangeError(`${device.name} bar${bar}: no room for ${size} bytes of ${io ? 'I/O' : 'memory'} space`);
+      throw new RangeError(
+        `${device.name} bar${bar}: no room for ${size} bytes of ${io ? 'I/O' : 'memory'} space`,
+      );
     }
     if (io) this.nextIo = base + size;
     else this.nextMemory = base + size;

@@ -51,6 +51,7 @@ describe('an IPv4 address', () => {
   test('may not be a source when it is 0/8, 127/8, a group, reserved or broadcast', () => {
     const texts = ['0.0.0.0', '127.0.0.1', '224.0.0.5', '240.0.0.1', '255.255.255.255'];
     for (const text of texts) expect(isMartian(parseAddress(text) | 0), text).toBe(true);
-    for (const text of ['10.0.0.1', '223.255.255.255']) expect(isMartian(parseAddress(text) | 0), text).toBe(false);
+    for (const text of ['10.0.0.1', '223.255.255.255'])
+      expect(isMartian(parseAddress(text) | 0), text).toBe(false);
   });
 });

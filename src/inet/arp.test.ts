@@ -102,7 +102,12 @@ describe('ARP', () => {
     clock.run(1000);
     const before = b.stack.counters.arp.repliesSent;
     b.ends[0].inject(
-      ethernet(BROADCAST, STRANGER, 0x0806, arp({ sender: '0.0.0.0', senderStation: STRANGER, target: '10.0.0.2' })),
+      ethernet(
+        BROADCAST,
+        STRANGER,
+        0x0806,
+        arp({ sender: '0.0.0.0', senderStation: STRANGER, target: '10.0.0.2' }),
+      ),
     );
     clock.run(SECOND);
     expect(b.stack.counters.arp.repliesSent).toBe(before + 1);
@@ -114,7 +119,12 @@ describe('ARP', () => {
     const { clock, b } = twoHosts();
     clock.run(1000);
     b.ends[0].inject(
-      ethernet(BROADCAST, STRANGER, 0x0806, arp({ sender: '10.0.0.2', senderStation: STRANGER, target: '10.0.0.2' })),
+      ethernet(
+        BROADCAST,
+        STRANGER,
+        0x0806,
+        arp({ sender: '10.0.0.2', senderStation: STRANGER, target: '10.0.0.2' }),
+      ),
     );
     clock.run(SECOND);
     expect(b.stack.counters.arp.conflicts).toBe(1);
@@ -165,7 +175,9 @@ describe('a packet from a neighbour', () => {
     const { clock, b } = twoHosts();
     const socket = b.stack.udp.open(9);
     const packet = ipv4({ from: '10.0.0.1', to: '10.0.0.2' }, udp({}, zeros(3)));
-    b.ends[0].inject(ethernet(b.device.address, STRANGER, 0x0800, Uint8Array.from([...packet, ...zeros(15)])));
+    b.ends[0].inject(
+      ethernet(b.device.address, STRANGER, 0x0800, Uint8Array.from([...packet, ...zeros(15)])),
+    );
     clock.run(SECOND);
     const m = socket.receive();
     expect(m?.packetLength).toBe(3);

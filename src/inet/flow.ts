@@ -6,6 +6,7 @@
 //                    └ lost, or still to come late
 
 import { Histogram } from './histogram.ts';
+import { payloadSequence, payloadTimeTo } from './payload.ts';
 
 /** Packets behind the highest number for which a duplicate can be told from a late one; a power of two. */
 export const FLOW_WINDOW = 1024;
@@ -31,27 +32,30 @@ export class FlowStats {
   /** Came after one with a higher number. */
   reordered = 0;
   readonly latency = new Histogram();
-  /** Highest number so far, times of the first and the last packet; numbers in an array, since a field would box them. */
-  private readonly numbers = new Float64Array([-1, 0, 0]);
+  /** Highest number so far, times of the first and the last packet, a latency; numbers in an array, since a field would box them. */
+  private readonly numbers = new Float64Array([-1, 0, 0, 0]);
   private readonly seen = new Uint32Array(FLOW_WINDOW >> 5);
 
   constructor(flow: number) {
     this.flow = flow;
   }
 
-  /** One packet, `latencyNs` after it left. */
-  record(sequence: number, bytes: number, latencyNs: number, nowNs: number): void {
+  /** One packet of `bytes` whose payload header is at `at`, now. The clock is passed, since a time would be boxed. */
+  record(u8: Uint8Array, at: number, bytes: number, clock: { now(): number }): void {
     const { numbers } = this;
+    const nowNs = clock.now();
     if (this.received === 0) numbers[1] = nowNs;
     numbers[2] = nowNs;
     this.received++;
     this.bytes += bytes;
-    if (!this.isNew(sequence)) {
+    if (!this.isNew(payloadSequence(u8, at))) {
       this.duplicated++;
       return;
     }
     // Clocks of two busy CPUs may be apart by an activity: not earlier than it left.
-    this.latency.record(Math.max(latencyNs, 0));
+    payloadTimeTo(u8, at, numbers, 3);
+    numbers[3] = nowNs > numbers[3] ? nowNs - numbers[3] : 0;
+    this.latency.recordFrom(numbers, 3);
   }
 
   private isNew(sequence: number): boolean {

@@ -15,10 +15,18 @@ export class Histogram {
   count = 0;
   /** Smallest, largest and sum of the values, exact: numbers in an array, since a field would box them. */
   private readonly numbers = new Float64Array([Infinity, 0, 0]);
+  private readonly scratch = new Float64Array(1);
   private readonly buckets = new Uint32Array(BUCKETS);
 
   /** A value from 0; fractions are cut off. */
   record(value: number): void {
+    this.scratch[0] = value;
+    this.recordFrom(this.scratch, 0);
+  }
+
+  /** The same for `values[at]`: for hot paths, since a number that is handed on may be boxed. */
+  recordFrom(values: Float64Array, at: number): void {
+    const value = values[at];
     const { numbers } = this;
     if (value < numbers[0]) numbers[0] = value;
     if (value > numbers[1]) numbers[1] = value;

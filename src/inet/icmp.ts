@@ -21,15 +21,12 @@ import { fillPattern, PAYLOAD_HEADER, writePayload } from './payload.ts';
 export const ICMP_HLEN = 8;
 export const ICMP_ECHOREPLY = 0;
 export const ICMP_DEST_UNREACH = 3;
-export const ICMP_SOURCE_QUENCH = 4;
-export const ICMP_REDIRECT = 5;
 export const ICMP_ECHO = 8;
 export const ICMP_TIME_EXCEEDED = 11;
 export const ICMP_PARAMETERPROB = 12;
 
 export const ICMP_NET_UNREACH = 0;
 export const ICMP_HOST_UNREACH = 1;
-export const ICMP_PROT_UNREACH = 2;
 export const ICMP_PORT_UNREACH = 3;
 export const ICMP_FRAG_NEEDED = 4;
 

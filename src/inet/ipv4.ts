@@ -41,7 +41,6 @@ import type { NeighbourCache } from './neighbour.ts';
 import type { Route, RouteTable } from './route.ts';
 
 export const IP_HLEN = 20;
-export const IP_MAX_HLEN = 60;
 export const IP_TTL_DEFAULT = 64;
 export const IPPROTO_ICMP = 1;
 export const IPPROTO_UDP = 17;

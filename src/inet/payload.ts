@@ -45,8 +45,11 @@ export function payloadSequence(u8: Uint8Array, at: number): number {
   return read32(u8, at + 4);
 }
 
-export function payloadTimeNs(u8: Uint8Array, at: number): number {
-  return read32(u8, at + 8) * TWO_32 + read32(u8, at + 12);
+/** The sender's time in ns, put into `to[index]`: on a hot path, where a number that is returned may be boxed. */
+export function payloadTimeTo(u8: Uint8Array, at: number, to: Float64Array, index: number): void {
+  const high = (u8[at + 8] << 24) | (u8[at + 9] << 16) | (u8[at + 10] << 8) | u8[at + 11];
+  const low = (u8[at + 12] << 24) | (u8[at + 13] << 16) | (u8[at + 14] << 8) | u8[at + 15];
+  to[index] = (high >>> 0) * TWO_32 + (low >>> 0);
 }
 
 /** Fills `length` bytes with the pattern, as it is `offset` bytes into a payload. */

@@ -119,7 +119,11 @@ describe('a router', () => {
   test('forwards both ways, one hop off the time to live', () => {
     const { clock, a, r, b } = routed();
     const lives: number[] = [];
-    const ping = a.stack.ping('10.0.2.1', { count: 3, intervalNs: 1_000_000, onReply: (_n, _t, ttl) => lives.push(ttl) });
+    const ping = a.stack.ping('10.0.2.1', {
+      count: 3,
+      intervalNs: 1_000_000,
+      onReply: (_n, _t, ttl) => lives.push(ttl),
+    });
     clock.run(SECOND);
     expect(ping.received).toBe(3);
     expect(lives).toEqual([63, 63, 63]);
@@ -134,7 +138,8 @@ describe('a router', () => {
   ])('says so of %s', (_name, to, options, message, reason) => {
     const { clock, a, r } = routed();
     const errors: string[] = [];
-    const onError = (_n: number, from: number, text: string) => errors.push(`${formatAddress(from)}: ${text}`);
+    const onError = (_n: number, from: number, text: string) =>
+      errors.push(`${formatAddress(from)}: ${text}`);
     const ping = a.stack.ping(to, { count: 1, timeoutNs: 5 * SECOND, ...options, onError });
     clock.run(10 * SECOND);
     expect(errors).toEqual([`10.0.1.254: ${message}`]);

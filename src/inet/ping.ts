@@ -94,8 +94,7 @@ export class Ping implements EchoListener {
       while (sequence + 1 < count && !this.stopping && cpu.now() < due) yield due - cpu.now();
     }
     const end = cpu.now() + (this.options.timeoutNs ?? SECOND);
-    while (!this.stopping && this.received + this.errors < this.sent && cpu.now() < end)
-      yield end - cpu.now();
+    while (this.received + this.errors < this.sent && cpu.now() < end) yield end - cpu.now();
     this.finished = true;
     this.icmp.unlisten(this.identifier);
     this.options.onDone?.(this);
@@ -151,7 +150,10 @@ export class Ping implements EchoListener {
 
   /** The last answer ends the waiting; the loop looks whether it was the last. */
   private wakeAtEnd(): void {
-    if ((this.stopping || this.sent === (this.options.count ?? 4)) && this.received + this.errors >= this.sent)
+    if (
+      (this.stopping || this.sent === (this.options.count ?? 4)) &&
+      this.received + this.errors >= this.sent
+    )
       this.thread.wake();
   }
 

@@ -5,7 +5,7 @@ import type { Machine } from '../kernel/machine.ts';
 import { BLOCK, RESCHEDULE, type Thread, type ThreadBody } from '../kernel/thread.ts';
 import type { Mbuf } from '../mbuf/mbuf.ts';
 import { FlowStats } from './flow.ts';
-import { hasPayloadHeader, PAYLOAD_HEADER, payloadFlow, payloadSequence, payloadTimeNs } from './payload.ts';
+import { hasPayloadHeader, PAYLOAD_HEADER, payloadFlow } from './payload.ts';
 import type { InetStack } from './stack.ts';
 import type { UdpSocket } from './udp.ts';
 
@@ -105,7 +105,6 @@ export class UdpSink {
       flow = new FlowStats(id);
       this.flows.set(id, flow);
     }
-    const now = this.machine.cpu.now();
-    flow.record(payloadSequence(u8, m.data), m.packetLength, now - payloadTimeNs(u8, m.data), now);
+    flow.record(u8, m.data, m.packetLength, this.machine.cpu);
   }
 }

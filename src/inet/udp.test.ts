@@ -38,7 +38,7 @@ describe('a UDP socket', () => {
       let seen: Uint8Array | null = null;
       const startXmit = ops.startXmit.bind(ops);
       ops.startXmit = (m, queue) => {
-        if (features !== 0) {
+        if (features !== 0 && m.length > 60) {
           expect(m.checksumFlags).not.toBe(0);
           // What the hardware would do.
           m.checksumFlags = 0;
@@ -137,11 +137,23 @@ describe('a generator', () => {
   test('sends at a rate, exact on average', () => {
     const { clock, a, b } = twoHosts();
     const sink = new UdpSink(b.stack, 9);
-    const it = new UdpGenerator(a.stack, { destination: '10.0.0.2', port: 9, flow: 7, packetsPerSecond: 3333, durationNs: SECOND });
+    const it = new UdpGenerator(a.stack, {
+      destination: '10.0.0.2',
+      port: 9,
+      flow: 7,
+      packetsPerSecond: 3333,
+      durationNs: SECOND,
+    });
     clock.run(2 * SECOND);
     expect(it).toMatchObject({ sent: 3333, failed: 0, finished: true });
     const report = sink.flow(7)?.report(it.sent);
-    expect(report).toMatchObject({ received: 3333, lost: 0, duplicated: 0, reordered: 0, latencyP50Ns: 1000 });
+    expect(report).toMatchObject({
+      received: 3333,
+      lost: 0,
+      duplicated: 0,
+      reordered: 0,
+      latencyP50Ns: 1000,
+    });
     expect(report?.packetsPerSecond).toBeCloseTo(3333, 1);
     for (const host of [a, b]) host.expectBalanced();
   });
@@ -154,7 +166,13 @@ describe('a generator', () => {
     ]) {
       const { clock, a, b } = twoHosts(wire);
       const sink = new UdpSink(b.stack, 9);
-      new UdpGenerator(a.stack, { destination: '10.0.0.2', port: 9, size: 1472, bitsPerSecond: rate, durationNs: SECOND });
+      new UdpGenerator(a.stack, {
+        destination: '10.0.0.2',
+        port: 9,
+        size: 1472,
+        bitsPerSecond: rate,
+        durationNs: SECOND,
+      });
       clock.run(2 * SECOND);
       // 1472 bytes of payload are 1538 on the wire.
       const measured = (sink.flow(0)?.report().packetsPerSecond ?? 0) * 1538 * 8;
@@ -195,7 +213,13 @@ describe('a generator', () => {
       times.push(clock.now());
       b.machine.mbufs.freem(m);
     };
-    const it = new UdpGenerator(a.stack, { destination: '10.0.0.2', port: 9, packetsPerSecond: 10_000, poisson: true, durationNs: 2 * SECOND });
+    const it = new UdpGenerator(a.stack, {
+      destination: '10.0.0.2',
+      port: 9,
+      packetsPerSecond: 10_000,
+      poisson: true,
+      durationNs: 2 * SECOND,
+    });
     clock.run(3 * SECOND);
     expect(Math.abs(it.sent - 20_000)).toBeLessThan(4 * Math.sqrt(20_000));
     const gaps = times.slice(1).map((time, i) => time - times[i]);
@@ -222,19 +246,36 @@ describe('a generator', () => {
       if (n % 100 === 33 && kept !== null) b.ends[0].inject(kept);
       return true;
     };
-    const it = new UdpGenerator(a.stack, { destination: '10.0.0.2', port: 9, packetsPerSecond: 100_000, count: 1000 });
+    const it = new UdpGenerator(a.stack, {
+      destination: '10.0.0.2',
+      port: 9,
+      packetsPerSecond: 100_000,
+      count: 1000,
+    });
     clock.run(SECOND);
-    expect(sink.flow(0)?.report(it.sent)).toMatchObject({ received: 1000, lost: 10, duplicated: 10, reordered: 10 });
+    expect(sink.flow(0)?.report(it.sent)).toMatchObject({
+      received: 1000,
+      lost: 10,
+      duplicated: 10,
+      reordered: 10,
+    });
   });
 
   test('drops at its own queue what a link cannot carry, each packet counted', () => {
-    const { clock, a, b } = twoHosts({ bitsPerSecond: 10_000_000 });
+    const { clock, a, b } = twoHosts({ bitsPerSecond: 10_000_000, queueLength: 100 });
     const sink = new UdpSink(b.stack, 9);
-    const it = new UdpGenerator(a.stack, { destination: '10.0.0.2', port: 9, size: 1000, packetsPerSecond: 10_000, count: 5000 });
+    const it = new UdpGenerator(a.stack, {
+      destination: '10.0.0.2',
+      port: 9,
+      size: 1000,
+      packetsPerSecond: 10_000,
+      count: 5000,
+    });
     clock.run(10 * SECOND);
     const { QDISC_DROP } = a.device.dropReport();
     expect(QDISC_DROP).toBeGreaterThan(2000);
-    expect(sink.packets + QDISC_DROP).toBe(it.sent);
+    expect(it).toMatchObject({ sent: 5000, failed: 0 });
+    expect(sink.packets + QDISC_DROP).toBe(5000);
     for (const host of [a, b]) host.expectBalanced();
   });
 
@@ -247,7 +288,9 @@ describe('a generator', () => {
     [{ destination: '10.0.0.256' }, '256 must be a number from 0 to 255'],
   ])('refuses %j', (options, message) => {
     const { a } = twoHosts();
-    expect(() => new UdpGenerator(a.stack, { destination: '10.0.0.2', port: 9, ...options })).toThrow(message);
+    expect(() => new UdpGenerator(a.stack, { destination: '10.0.0.2', port: 9, ...options })).toThrow(
+      message,
+    );
   });
 
   test('gives back everything it took', () => {

@@ -19,7 +19,7 @@ import {
   DROP_SOCKET_RCVBUFF,
   DROP_UDP_CSUM,
 } from '../net/drop-reason.ts';
-import { formatAddress, readAddress } from './address.ts';
+import { readAddress } from './address.ts';
 import { allocPacket, type Core } from './core.ts';
 import type { Icmp } from './icmp.ts';
 import { IP_HLEN, IP_TTL_DEFAULT, IPPROTO_UDP, type Ipv4 } from './ipv4.ts';
@@ -367,11 +367,6 @@ export class Udp {
       if (!this.sockets.has(port)) return port;
     }
     throw new Error('no UDP port is free');
-  }
-
-  /** A line for people: what a socket is bound to. */
-  describe(socket: UdpSocket): string {
-    return `udp ${socket.address === 0 ? '*' : formatAddress(socket.address)}:${socket.port}`;
   }
 }
 

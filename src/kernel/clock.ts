@@ -71,17 +71,18 @@ export interface Clock {
   overdue(): boolean;
 }
 
-/** Binary heap of events by (when, sequence). No allocation once it has grown. */
+/** Binary heap of events by (when, sequence). Nothing is allocated once it has grown: the array never shrinks. */
 export class EventHeap {
-  private readonly events: ClockEvent[] = [];
+  private readonly events: (ClockEvent | null)[] = [];
+  private count = 0;
   private sequence = 0;
 
   get size(): number {
-    return this.events.length;
+    return this.count;
   }
 
-  first(): ClockEvent | undefined {
-    return this.events[0];
+  first(): ClockEvent | null {
+    return this.count === 0 ? null : this.events[0];
   }
 
   arm(event: ClockEvent, when: number): void {
@@ -94,8 +95,8 @@ export class EventHeap {
   place(event: ClockEvent, later: boolean): void {
     event.sequence = this.sequence++;
     if (event.heapIndex < 0) {
-      event.heapIndex = this.events.length;
-      this.events.push(event);
+      event.heapIndex = this.count;
+      this.events[this.count++] = event;
       this.up(event.heapIndex);
     } else if (later) {
       this.down(event.heapIndex);
@@ -108,7 +109,8 @@ export class EventHeap {
     const index = event.heapIndex;
     if (index < 0) return;
     event.heapIndex = -1;
-    const last = this.events.pop() as ClockEvent;
+    const last = this.events[--this.count] as ClockEvent;
+    this.events[this.count] = null;
     if (last === event) return;
     this.events[index] = last;
     last.heapIndex = index;
@@ -118,11 +120,11 @@ export class EventHeap {
 
   private up(start: number): void {
     const { events } = this;
-    const event = events[start];
+    const event = events[start] as ClockEvent;
     let index = start;
     while (index > 0) {
       const parent = (index - 1) >> 1;
-      const other = events[parent];
+      const other = events[parent] as ClockEvent;
       if (!earlier(event, other)) break;
       events[index] = other;
       other.heapIndex = index;
@@ -134,13 +136,19 @@ export class EventHeap {
 
   private down(start: number): void {
     const { events } = this;
-    const event = events[start];
-    const half = events.length >> 1;
+    const event = events[start] as ClockEvent;
+    const half = this.count >> 1;
     let index = start;
     while (index < half) {
       let child = 2 * index + 1;
-      if (child + 1 < events.length && earlier(events[child + 1], events[child])) child++;
-      const other = events[child];
+      let other = events[child] as ClockEvent;
+      if (child + 1 < this.count) {
+        const right = events[child + 1] as ClockEvent;
+        if (earlier(right, other)) {
+          other = right;
+          child++;
+        }
+      }
       if (!earlier(other, event)) break;
       events[index] = other;
       other.heapIndex = index;
@@ -163,19 +171,33 @@ const STANDSTILL_LIMIT = 5_000_000;
  */
 const OVERRUN_NS = 100_000_000;
 
-/** Place of the activity that has been ready longest; ties go to the one that came first. */
-function longestReady(waiting: Activity[]): number {
-  let best = 0;
-  for (let i = 1; i < waiting.length; i++) if (waiting[i].readySince < waiting[best].readySince) best = i;
-  return best;
-}
+/** Activities that wait for their turn. A list, since there are as many as CPUs; it never shrinks either. */
+class ReadyList {
+  private readonly waiting: Activity[] = [];
+  private best = 0;
+  count = 0;
 
-function takeReady(waiting: Activity[], index: number): Activity {
-  const activity = waiting[index];
-  for (let i = index + 1; i < waiting.length; i++) waiting[i - 1] = waiting[i];
-  waiting.pop();
-  activity.isReady = false;
-  return activity;
+  add(activity: Activity): void {
+    if (activity.isReady) return;
+    activity.isReady = true;
+    this.waiting[this.count++] = activity;
+  }
+
+  /** Lends the one that has been ready longest; ties go to the one that came first. */
+  longest(): Activity {
+    const { waiting } = this;
+    let best = 0;
+    for (let i = 1; i < this.count; i++) if (waiting[i].readySince < waiting[best].readySince) best = i;
+    this.best = best;
+    return waiting[best];
+  }
+
+  /** Takes off what `longest` lent. */
+  take(activity: Activity): void {
+    activity.isReady = false;
+    this.count--;
+    for (let i = this.best; i < this.count; i++) this.waiting[i] = this.waiting[i + 1];
+  }
 }
 
 /** Discrete-event time: starts at 0 and moves only when something happens or a CPU is charged. */
@@ -183,7 +205,7 @@ export class VirtualClock implements Clock {
   readonly kind = 'virtual';
   readonly times = new Float64Array([0, Infinity]);
   private readonly heap = new EventHeap();
-  private readonly waiting: Activity[] = [];
+  private readonly waiting = new ReadyList();
   private instant = 0;
   private atInstant = 0;
   private stopAt = Infinity;
@@ -222,7 +244,7 @@ export class VirtualClock implements Clock {
 
   private noteNext(): void {
     const first = this.heap.first();
-    this.times[CLOCK_NEXT] = first === undefined || first.when > this.stopAt ? Infinity : first.when;
+    this.times[CLOCK_NEXT] = first === null || first.when > this.stopAt ? Infinity : first.when;
   }
 
   private setStop(timeNs: number): void {
@@ -231,9 +253,7 @@ export class VirtualClock implements Clock {
   }
 
   ready(activity: Activity): void {
-    if (activity.isReady) return;
-    activity.isReady = true;
-    this.waiting.push(activity);
+    this.waiting.add(activity);
   }
 
   nextEventTime(): number {
@@ -250,7 +270,7 @@ export class VirtualClock implements Clock {
 
   fireNext(): void {
     const event = this.heap.first();
-    if (event === undefined) return;
+    if (event === null) return;
     this.heap.remove(event);
     this.noteNext();
     if (event.when > this.times[CLOCK_NOW]) this.times[CLOCK_NOW] = event.when;
@@ -289,11 +309,11 @@ export class VirtualClock implements Clock {
   /** One activity or event that is due by `untilNs`; false when there is none. */
   private step(untilNs: number): boolean {
     const { waiting } = this;
-    if (waiting.length > 0) {
-      const next = longestReady(waiting);
+    if (waiting.count > 0) {
+      const activity = waiting.longest();
       // A busy CPU must not carry the run past its end for ever.
-      if (waiting[next].readySince > untilNs) return false;
-      const activity = takeReady(waiting, next);
+      if (activity.readySince > untilNs) return false;
+      waiting.take(activity);
       this.stillMoving(activity.name);
       activity.run();
       return true;
@@ -309,7 +329,9 @@ export class VirtualClock implements Clock {
       this.instant = now;
       this.atInstant = 0;
     } else if (++this.atInstant > STANDSTILL_LIMIT) {
-      throw new Error(`time stands still at ${now} ns: ${STANDSTILL_LIMIT} steps at one instant, the last "${name}"`);
+      throw new Error(
+        `time stands still at ${now} ns: ${STANDSTILL_LIMIT} steps at one instant, the last "${name}"`,
+      );
     }
   }
 }
@@ -321,7 +343,7 @@ export class SystemClock implements Clock {
   private readonly source: () => number;
   private readonly start: number;
   private readonly heap = new EventHeap();
-  private readonly waiting: Activity[] = [];
+  private readonly waiting = new ReadyList();
 
   /** `source` gives milliseconds with fractions and never goes back: `performance.now`. */
   constructor(source: () => number) {
@@ -346,19 +368,17 @@ export class SystemClock implements Clock {
   }
 
   ready(activity: Activity): void {
-    if (activity.isReady) return;
-    activity.isReady = true;
-    this.waiting.push(activity);
+    this.waiting.add(activity);
   }
 
   nextEventTime(): number {
     const first = this.heap.first();
-    return first === undefined ? Infinity : first.when;
+    return first === null ? Infinity : first.when;
   }
 
   fireNext(): void {
     const event = this.heap.first();
-    if (event === undefined) return;
+    if (event === null) return;
     this.heap.remove(event);
     event.fire();
   }
@@ -381,8 +401,10 @@ export class SystemClock implements Clock {
     for (let steps = 0; steps < limit; steps++) {
       const due = this.nextEventTime();
       if (due <= now) this.fireNext();
-      else if (this.waiting.length > 0) {
-        takeReady(this.waiting, longestReady(this.waiting)).run();
+      else if (this.waiting.count > 0) {
+        const activity = this.waiting.longest();
+        this.waiting.take(activity);
+        activity.run();
         now = this.now();
       } else {
         now = this.now();

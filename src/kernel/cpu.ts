@@ -14,7 +14,14 @@ import type { SpinLock } from './lock.ts';
 import type { CpuProfile } from './profile.ts';
 import { MAX_SOFTIRQ_RESTART, MAX_SOFTIRQ_TIME_NS, SOFTIRQ_NAMES } from './softirq.ts';
 import { BLOCK, DEFAULT_PRIORITY, RESCHEDULE, Thread, type ThreadBody } from './thread.ts';
-import { TP_SCHED_SWITCH, TP_SOFTIRQ_ENTRY, TP_SOFTIRQ_EXIT, TP_SOFTIRQ_RAISE, type Tracer } from './trace.ts';
+import {
+  TP_SCHED_SWITCH,
+  TP_SOFTIRQ_ENTRY,
+  TP_SOFTIRQ_EXIT,
+  TP_SOFTIRQ_RAISE,
+  TRACE_IDLE,
+  type Tracer,
+} from './trace.ts';
 
 export const IDLE = 0;
 export const PROCESS = 1;
@@ -64,13 +71,23 @@ export class Cpu implements Activity {
   private servicePriority = -1;
   private softPending = 0;
   private inSoftirq = false;
+  private readonly softirqLimit = new Float64Array(1);
   private readonly actions: SoftirqAction[];
+  /** Lines that wait; the array never shrinks, since growing it again allocates. */
   private readonly pending: IrqLine[] = [];
+  private pendingCount = 0;
   private readonly threads: Thread[] = [];
   private lastThread: Thread | null = null;
   private readonly ksoftirqd: Thread;
 
-  constructor(name: string, index: number, clock: Clock, profile: CpuProfile, trace: Tracer, actions: SoftirqAction[]) {
+  constructor(
+    name: string,
+    index: number,
+    clock: Clock,
+    profile: CpuProfile,
+    trace: Tracer,
+    actions: SoftirqAction[],
+  ) {
     this.name = name;
     this.index = index;
     this.clock = clock;
@@ -96,6 +113,11 @@ export class Cpu implements Activity {
   /** Writes this CPU's time into `to[index]`: on the path of a packet, where `now` may not be inlined. */
   stamp(to: Float64Array, index: number): void {
     to[index] = this.measured ? this.clock.now() : this.timeSource[0];
+  }
+
+  /** Whether this CPU's time is `times[index]` or later. */
+  reached(times: Float64Array, index: number): boolean {
+    return (this.measured ? this.clock.now() : this.timeSource[0]) >= times[index];
   }
 
   /** Charges `ns` of work in the present context. Hardware events and interrupts may come in between. */
@@ -137,8 +159,7 @@ export class Cpu implements Activity {
       this.afterInterrupts();
       return;
     }
-    line.queued = true;
-    this.pending.push(line);
+    this.queue(line);
     if (!this.running) this.makeReady();
   }
 
@@ -150,7 +171,7 @@ export class Cpu implements Activity {
   /** local_irq_enable: what came meanwhile is delivered before this returns. */
   irqEnable(): void {
     if (this.irqDisabled === 0) throw new Error(`${this.name}: interrupts enabled more often than disabled`);
-    if (--this.irqDisabled > 0 || this.pending.length === 0) return;
+    if (--this.irqDisabled > 0 || this.pendingCount === 0) return;
     this.deliverPending();
     this.afterInterrupts();
   }
@@ -166,16 +187,16 @@ export class Cpu implements Activity {
   /** Delivers what waits and may nest here, highest priority first. A loop, not a recursion: a storm has no end. */
   private deliverPending(): void {
     const { pending } = this;
-    while (pending.length > 0 && this.acceptsInterrupts()) {
+    while (this.pendingCount > 0 && this.acceptsInterrupts()) {
       let best = -1;
-      for (let i = 0; i < pending.length; i++) {
+      for (let i = 0; i < this.pendingCount; i++) {
         if (pending[i].priority <= this.servicePriority) continue;
         if (best < 0 || pending[i].priority > pending[best].priority) best = i;
       }
       if (best < 0) return;
       const line = pending[best];
-      for (let i = best + 1; i < pending.length; i++) pending[i - 1] = pending[i];
-      pending.pop();
+      this.pendingCount--;
+      for (let i = best; i < this.pendingCount; i++) pending[i] = pending[i + 1];
       line.queued = false;
       if (line.wanted()) this.deliver(line);
     }
@@ -193,10 +214,12 @@ export class Cpu implements Activity {
     this.switchContext(before);
     this.servicePriority = priority;
     // A level that is still held asks again, in turn with the others.
-    if (line.wanted() && !line.queued) {
-      line.queued = true;
-      this.pending.push(line);
-    }
+    if (line.wanted() && !line.queued) this.queue(line);
+  }
+
+  private queue(line: IrqLine): void {
+    line.queued = true;
+    this.pending[this.pendingCount++] = line;
   }
 
   /** Leaving the last hard interrupt: those that waited for it, then softirqs. */
@@ -222,7 +245,8 @@ export class Cpu implements Activity {
 
   /** local_bh_enable: runs what was raised meanwhile. */
   bhEnable(): void {
-    if (this.bhDisabled === 0) throw new Error(`${this.name}: bottom halves enabled more often than disabled`);
+    if (this.bhDisabled === 0)
+      throw new Error(`${this.name}: bottom halves enabled more often than disabled`);
     if (--this.bhDisabled === 0 && this.softPending !== 0) this.runSoftirqs();
   }
 
@@ -244,9 +268,11 @@ export class Cpu implements Activity {
     this.inSoftirq = true;
     this.switchContext(SOFTIRQ);
     this.charge(this.profile.softirqEntry);
-    const limit = this.now() + MAX_SOFTIRQ_TIME_NS;
+    const { softirqLimit } = this;
+    this.stamp(softirqLimit, 0);
+    softirqLimit[0] += MAX_SOFTIRQ_TIME_NS;
     let rounds = MAX_SOFTIRQ_RESTART;
-    while (this.softPending !== 0 && rounds > 0 && this.now() < limit) {
+    while (this.softPending !== 0 && rounds > 0 && !this.reached(softirqLimit, 0)) {
       const pending = this.softPending;
       this.softPending = 0;
       this.softirqRounds++;
@@ -294,7 +320,8 @@ export class Cpu implements Activity {
   /** Runs `work` in process context now, as a system call would, and the softirqs it raises. Not from an interrupt. */
   process<T>(work: () => T): T {
     if (this.running) {
-      if (this.context !== PROCESS) throw new Error(`${this.name}: process work called in ${CONTEXT_NAMES[this.context]} context`);
+      if (this.context !== PROCESS)
+        throw new Error(`${this.name}: process work called in ${CONTEXT_NAMES[this.context]} context`);
       return work();
     }
     this.clock.activityStarts();
@@ -334,7 +361,7 @@ export class Cpu implements Activity {
   /** One activity: pending interrupts, or softirqs, or a thread until it yields. For the clock only. */
   run(): void {
     this.enter(this.readySince);
-    if (this.pending.length > 0) this.afterInterrupts();
+    if (this.pendingCount > 0) this.afterInterrupts();
     else if (this.softPending !== 0 && !this.ksoftirqd.runnable) this.runSoftirqs();
     else this.runThread();
     this.leave();
@@ -344,13 +371,14 @@ export class Cpu implements Activity {
     const thread = this.nextThread();
     if (thread === null) return;
     this.switchContext(PROCESS);
+    if (this.trace.on) this.trace.emit(TP_SCHED_SWITCH, this.now(), this.traceSource, thread.traceName);
     if (thread !== this.lastThread) {
       this.lastThread = thread;
       this.contextSwitches++;
-      if (this.trace.on) this.trace.emit(TP_SCHED_SWITCH, this.now(), this.traceSource, thread.traceName);
       this.charge(this.profile.contextSwitch);
     }
     thread.step();
+    if (this.trace.on) this.trace.emit(TP_SCHED_SWITCH, this.now(), this.traceSource, TRACE_IDLE);
     this.runSoftirqs();
   }
 
@@ -383,7 +411,7 @@ export class Cpu implements Activity {
     this.running = false;
     this.timeSource = this.clockTimes;
     // What is left has been there: the next activity begins where this one ends, wherever the clock is.
-    if (this.hasWork()) this.makeReady(this.local[0]);
+    if (this.hasWork()) this.makeReady(this.local);
   }
 
   /** An idle CPU with interrupts off hangs; a thread that waits with a lock makes others hang (rule L04). */
@@ -399,7 +427,7 @@ export class Cpu implements Activity {
   }
 
   private hasWork(): boolean {
-    if (this.pending.length > 0 || this.softPending !== 0) return true;
+    if (this.pendingCount > 0 || this.softPending !== 0) return true;
     for (let i = this.threads.length - 1; i >= 0; i--) {
       if (this.threads[i].runnable) return true;
       if (this.threads[i].finished) this.threads.splice(i, 1);
@@ -407,14 +435,14 @@ export class Cpu implements Activity {
     return false;
   }
 
-  /** `sinceNs`: when the work came, for a CPU that is charged for it. */
-  private makeReady(sinceNs = this.clock.now()): void {
+  /** `since[0]`: when the work came, for a CPU that is charged for it. */
+  private makeReady(since = this.clockTimes): void {
     if (this.turn !== null) {
       if (!this.turn.armed) this.clock.armIn(this.turn, 0);
       return;
     }
     if (this.isReady) return;
-    this.readySince = this.costed ? sinceNs : this.clock.now();
+    this.readySince = this.costed ? since[0] : this.clock.now();
     this.clock.ready(this);
   }
 

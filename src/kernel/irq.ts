@@ -42,7 +42,8 @@ export class IrqLine {
   private maskCount = 0;
   private unclaimed = 0;
   private releases = 0;
-  private stormTime = -1;
+  /** Time of this delivery and of the one before. */
+  private readonly times = new Float64Array([0, -1]);
   private stormReleases = -1;
   private stormCount = 0;
   private readonly actions: IrqAction[] = [];
@@ -61,7 +62,8 @@ export class IrqLine {
       this.offer();
       return;
     }
-    if (this.asserted === 0) throw new Error(`irq ${this.number}: released by a source that did not assert it`);
+    if (this.asserted === 0)
+      throw new Error(`irq ${this.number}: released by a source that did not assert it`);
     if (--this.asserted === 0) this.releases++;
   }
 
@@ -110,7 +112,8 @@ export class IrqLine {
   removeAction(action: IrqAction): void {
     const index = this.actions.indexOf(action);
     if (index < 0) throw new Error(`irq ${this.number}: ${action.name} has no handler here`);
-    if (this.inService) throw new Error(`irq ${this.number}: ${action.name} is freed while its line is in service`);
+    if (this.inService)
+      throw new Error(`irq ${this.number}: ${action.name} is freed while its line is in service`);
     this.actions.splice(index, 1);
   }
 
@@ -141,9 +144,10 @@ export class IrqLine {
       this.spurious++;
       if (++this.unclaimed >= NOBODY_CARED_LIMIT) this.giveUp('nobody cared');
     }
-    const now = cpu.now();
-    const moved = now !== this.stormTime && this.releases !== this.stormReleases;
-    this.stormTime = now;
+    const { times } = this;
+    cpu.stamp(times, 0);
+    const moved = times[0] !== times[1] && this.releases !== this.stormReleases;
+    times[1] = times[0];
     this.stormReleases = this.releases;
     if (moved) this.stormCount = 0;
     else if (++this.stormCount >= STORM_LIMIT) this.giveUp('storm: its cause is never cleared');
@@ -170,7 +174,8 @@ export class InterruptController {
 
   line(number: number): IrqLine {
     const line = this.lines[number];
-    if (line === undefined) throw new RangeError(`irq ${number}: the controller has lines 0 to ${this.lines.length - 1}`);
+    if (line === undefined)
+      throw new RangeError(`irq ${number}: the controller has lines 0 to ${this.lines.length - 1}`);
     return line;
   }
 

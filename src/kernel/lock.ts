@@ -22,7 +22,8 @@ export class SpinLock {
 
   /** Takes it. Throws when the owner takes it again, when the order is reversed, or when an interrupt could want it. */
   lock(cpu: Cpu): void {
-    if (this.owner === cpu) throw new Error(`lock ${this.name}: taken again by ${cpu.name}, its owner: dead-lock`);
+    if (this.owner === cpu)
+      throw new Error(`lock ${this.name}: taken again by ${cpu.name}, its owner: dead-lock`);
     if (this.owner !== null) throw new Error(`lock ${this.name}: ${this.owner.name} went idle with it`);
     this.checkContext(cpu);
     this.checkOrder(cpu);
@@ -32,7 +33,8 @@ export class SpinLock {
   }
 
   unlock(cpu: Cpu): void {
-    if (this.owner !== cpu) throw new Error(`lock ${this.name}: given back by ${cpu.name}, which does not hold it`);
+    if (this.owner !== cpu)
+      throw new Error(`lock ${this.name}: given back by ${cpu.name}, which does not hold it`);
     this.owner = null;
     const { heldLocks } = cpu;
     // No splice: it allocates.

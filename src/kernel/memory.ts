@@ -2,7 +2,11 @@
 // must not move (descriptor rings, packet buffers). Addresses are byte offsets into it; page 0 is never handed out, so
 // that 0 can mean "none".
 
+import { ViewCache } from './copy.ts';
+
 const PAGE = 4096;
+/** A cluster every 2 KiB takes one slot in 32: enough for 1024 clusters without sharing. */
+const VIEW_SLOTS = 32768;
 
 if (new Uint8Array(new Uint32Array([1]).buffer)[0] !== 1) {
   throw new Error('Softnet needs a little-endian machine: PCI devices and its typed arrays share memory');
@@ -13,6 +17,7 @@ export class PhysicalMemory {
   readonly u8: Uint8Array;
   readonly u16: Uint16Array;
   readonly u32: Uint32Array;
+  readonly views: ViewCache;
   private top = PAGE;
   /** Freed blocks, by size, for the next allocation of that size. */
   private readonly freed = new Map<number, number[]>();
@@ -25,11 +30,13 @@ export class PhysicalMemory {
     this.u8 = new Uint8Array(buffer, 0, this.size);
     this.u16 = new Uint16Array(buffer, 0, this.size >> 1);
     this.u32 = new Uint32Array(buffer, 0, this.size >> 2);
+    this.views = new ViewCache(this.u8, VIEW_SLOTS);
   }
 
   /** Address of `size` zeroed bytes aligned to `align` (a power of two). Throws when memory is full. */
   alloc(size: number, align = 16): number {
-    if (!Number.isInteger(size) || size < 1) throw new RangeError(`allocation of ${size} bytes of physical memory`);
+    if (!Number.isInteger(size) || size < 1)
+      throw new RangeError(`allocation of ${size} bytes of physical memory`);
     const again = this.freed.get(size);
     if (again !== undefined) {
       for (let i = again.length - 1; i >= 0; i--) {
@@ -43,7 +50,9 @@ export class PhysicalMemory {
     }
     const address = Math.ceil(this.top / align) * align;
     if (address + size > this.size) {
-      throw new RangeError(`out of physical memory: ${size} bytes wanted, ${this.size - this.top} of ${this.size} left`);
+      throw new RangeError(
+        `out of physical memory: ${size} bytes wanted, ${this.size - this.top} of ${this.size} left`,
+      );
     }
     this.top = address + size;
     this.sizes.set(address, size);
@@ -54,7 +63,8 @@ export class PhysicalMemory {
   /** Returns a block; the address must be one that alloc gave. */
   free(address: number): void {
     const size = this.sizes.get(address);
-    if (size === undefined) throw new Error(`free of physical address 0x${address.toString(16)}, which is not allocated`);
+    if (size === undefined)
+      throw new Error(`free of physical address 0x${address.toString(16)}, which is not allocated`);
     this.sizes.delete(address);
     const list = this.freed.get(size);
     if (list === undefined) this.freed.set(size, [address]);

@@ -17,7 +17,6 @@ export class Random {
     for (let i = 0; i < 15; i++) this.next32();
   }
 
-
   /** 0 to 2^32 - 1. */
   next32(): number {
     const sum = (this.a + this.b + this.counter) | 0;

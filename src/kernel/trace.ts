@@ -40,6 +40,9 @@ export const TP_CONSUME_SKB = 14;
 export const TP_REGISTER_READ = 15;
 export const TP_REGISTER_WRITE = 16;
 
+/** In place of a thread's number in sched_switch: no thread runs any more. */
+export const TRACE_IDLE = -1;
+
 /** Numbers a record takes: time, source, id, three arguments. */
 export const TRACE_RECORD = 6;
 

@@ -5,7 +5,14 @@ import type { Entries } from './check.ts';
 import { findEndpoint } from './names.ts';
 import type { Complain, Path } from './problem.ts';
 import type { ImpairFile } from './schema.ts';
-import { type Endpoint, endpointName, type HubSpec, type LabSpec, type LinkSpec, type SwitchSpec } from './spec.ts';
+import {
+  type Endpoint,
+  endpointName,
+  type HubSpec,
+  type LabSpec,
+  type LinkSpec,
+  type SwitchSpec,
+} from './spec.ts';
 
 type Cables = Pick<LabSpec, 'links' | 'switches' | 'hubs'>;
 
@@ -20,7 +27,10 @@ export function checkCables(entries: Entries, complain: Complain): Cables {
     const first = sockets.take(link.between[0], name, [...path, 'between', 0]);
     const second = sockets.take(link.between[1], name, [...path, 'between', 1]);
     if (link.duplex === 'half' && link.rate === 0) {
-      complain([...path, 'rate'], 'half duplex needs a rate: without time there is nothing to collide in; 10Mbit, say, would be right');
+      complain(
+        [...path, 'rate'],
+        'half duplex needs a rate: without time there is nothing to collide in; 10Mbit, say, would be right',
+      );
     }
     if (first === null || second === null) continue;
     const { impair, flap } = link;
@@ -32,7 +42,10 @@ export function checkCables(entries: Entries, complain: Complain): Cables {
       duplex: link.duplex,
       forth: impairments(impair?.forth ?? impair?.both),
       back: impairments(impair?.back ?? impair?.both),
-      flap: flap === undefined ? null : { firstDownNs: flap.firstDown, downNs: flap.down, upNs: flap.up, times: flap.times },
+      flap:
+        flap === undefined
+          ? null
+          : { firstDownNs: flap.firstDown, downNs: flap.down, upNs: flap.up, times: flap.times },
     });
   }
   for (const [name, file] of entries.switches) {
@@ -57,11 +70,20 @@ export function checkCables(entries: Entries, complain: Complain): Cables {
     if (file === null) continue;
     if (file.rate === 0) complain(['hubs', name, 'rate'], 'a hub needs a rate: 10Mbit, say, would be right');
     const ends = file.connect.map((text, i) => sockets.take(text, name, ['hubs', name, 'connect', i]));
-    hubs.push({ name, ends: ends.filter((end) => end !== null), bitsPerSecond: file.rate, delayNs: file.delay });
+    hubs.push({
+      name,
+      ends: ends.filter((end) => end !== null),
+      bitsPerSecond: file.rate,
+      delayNs: file.delay,
+    });
   }
   for (const name of entries.ports.keys()) {
     if (!sockets.isTaken(name)) {
-      complain(['ports', name], `nothing is plugged into "${name}": links: {NAME: {between: [${name}, HOST]}} would be right`, 'key');
+      complain(
+        ['ports', name],
+        `nothing is plugged into "${name}": links: {NAME: {between: [${name}, HOST]}} would be right`,
+        'key',
+      );
     }
   }
   return { links, switches, hubs };
@@ -85,7 +107,10 @@ class Sockets {
     const name = endpointName(end);
     const other = this.cables.get(name);
     if (other !== undefined) {
-      this.complain(path, `${name} has a cable already, "${other}": one is all it takes; a switch would connect more`);
+      this.complain(
+        path,
+        `${name} has a cable already, "${other}": one is all it takes; a switch would connect more`,
+      );
       return null;
     }
     this.cables.set(name, cable);
@@ -101,7 +126,11 @@ function impairments(file: ImpairFile | undefined): ImpairmentOptions | null {
   if (file === undefined) return null;
   const { rateLimit, corruption, reordering, delay } = file;
   return {
-    rateLimit: rateLimit && { bitsPerSecond: rateLimit.rate, queueFrames: rateLimit.queue, burstBytes: rateLimit.burst },
+    rateLimit: rateLimit && {
+      bitsPerSecond: rateLimit.rate,
+      queueFrames: rateLimit.queue,
+      burstBytes: rateLimit.burst,
+    },
     loss: file.loss,
     gilbertElliott: file.gilbertElliott,
     corruption,

@@ -5,13 +5,23 @@ import type { Entries } from './check.ts';
 import { findHost, findNic } from './names.ts';
 import type { Complain, Path } from './problem.ts';
 import type { PortFile, TrafficFile } from './schema.ts';
-import { type Endpoint, endpointName, type HostSpec, type LabSpec, type NicSpec, type NicTarget, type PortSpec, type TrafficSpec } from './spec.ts';
+import {
+  type Endpoint,
+  endpointName,
+  type HostSpec,
+  type LabSpec,
+  type NicSpec,
+  type NicTarget,
+  type PortSpec,
+  type TrafficSpec,
+} from './spec.ts';
 
 export function checkPorts(entries: Entries, lab: LabSpec, complain: Complain): PortSpec[] {
   const ports: PortSpec[] = [];
   for (const [name, file] of entries.ports) {
     if (file === null) continue;
-    const spec = file.kind === 'tap' ? checkTap(name, file, complain) : checkSource(name, file, entries, lab, complain);
+    const spec =
+      file.kind === 'tap' ? checkTap(name, file, complain) : checkSource(name, file, entries, lab, complain);
     if (spec !== null) ports.push(spec);
   }
   return ports;
@@ -23,7 +33,11 @@ const INTERFACE_NAME_LENGTH = 15;
 function checkTap(name: string, file: Extract<PortFile, { kind: 'tap' }>, complain: Complain): PortSpec {
   const interfaceName = file.name ?? name;
   if (interfaceName.length > INTERFACE_NAME_LENGTH) {
-    complain(['ports', name], `"${interfaceName}" is too long for an interface: ${INTERFACE_NAME_LENGTH} letters at most would be right`, 'key');
+    complain(
+      ['ports', name],
+      `"${interfaceName}" is too long for an interface: ${INTERFACE_NAME_LENGTH} letters at most would be right`,
+      'key',
+    );
   }
   return {
     name,
@@ -43,7 +57,8 @@ function checkSource(
   complain: Complain,
 ): PortSpec | null {
   const path: Path = ['ports', name];
-  const to = file.to === undefined ? neighbour(name, lab) : findNic(file.to, entries, complain, [...path, 'to']);
+  const to =
+    file.to === undefined ? neighbour(name, lab) : findNic(file.to, entries, complain, [...path, 'to']);
   if (to === null) {
     if (file.to === undefined && isPluggedIn(name, lab)) {
       complain(path, `whom is "${name}" for? It is not linked to a NIC, so to: HOST would be right`, 'key');
@@ -57,9 +72,20 @@ function checkSource(
   }
   const target = findNicSpec(lab, to);
   if (target !== null && target.address === null) {
-    complain(path, `${to.host}.${to.nic} has no address to send to: address: 10.0.0.1/24, say, would be right there`, 'key');
+    complain(
+      path,
+      `${to.host}.${to.nic} has no address to send to: address: 10.0.0.1/24, say, would be right there`,
+      'key',
+    );
   }
-  return { ...base, kind: 'generator', pace: file.rate, size: file.size, udpPort: file.port, sink: file.sink };
+  return {
+    ...base,
+    kind: 'generator',
+    pace: file.rate,
+    size: file.size,
+    udpPort: file.port,
+    sink: file.sink,
+  };
 }
 
 /** The NIC at the other end of a port's link. */
@@ -94,12 +120,20 @@ export function checkTraffic(entries: Entries, lab: LabSpec, complain: Complain)
     if (file === null) return;
     const path: Path = ['traffic', i];
     const name = file.name ?? freeName(file, names);
-    if (names.has(name)) complain([...path, 'name'], `there is a flow "${name}" already: another name would be right`);
+    if (names.has(name))
+      complain([...path, 'name'], `there is a flow "${name}" already: another name would be right`);
     names.add(name);
     const from = findHost(file.from, entries, complain, [...path, 'from']);
     const target = findTarget(file, entries, lab, complain, [...path, 'to']);
     if (!from || target === null) return;
-    const base = { name, from: file.from, ...target, startNs: file.start, count: file.count, size: file.size };
+    const base = {
+      name,
+      from: file.from,
+      ...target,
+      startNs: file.start,
+      count: file.count,
+      size: file.size,
+    };
     if (file.kind === 'ping') traffic.push({ ...base, kind: 'ping', intervalNs: file.interval });
     else {
       const udpPort = file.port ?? FIRST_UDP_PORT + i;
@@ -138,9 +172,15 @@ function findTarget(
   if (!findHost(hostName, entries, complain, path)) return null;
   const host = lab.hosts.find((candidate) => candidate.name === hostName);
   if (host === undefined) return null;
-  const nic = file.to.includes('.') ? namedNic(file.to, entries, lab, complain, path) : bestNic(host, file.from, lab);
+  const nic = file.to.includes('.')
+    ? namedNic(file.to, entries, lab, complain, path)
+    : bestNic(host, file.from, lab);
   if (nic === null) {
-    if (!file.to.includes('.')) complain(path, `${hostName} has no address to send to: nics: [{address: 10.0.0.1/24}], say, would be right there`);
+    if (!file.to.includes('.'))
+      complain(
+        path,
+        `${hostName} has no address to send to: nics: [{address: 10.0.0.1/24}], say, would be right there`,
+      );
     return null;
   }
   if (nic.address === null) {
@@ -150,7 +190,13 @@ function findTarget(
   return { to: nic.address.address, toHost: hostName };
 }
 
-function namedNic(name: string, entries: Entries, lab: LabSpec, complain: Complain, path: Path): NicSpec | null {
+function namedNic(
+  name: string,
+  entries: Entries,
+  lab: LabSpec,
+  complain: Complain,
+  path: Path,
+): NicSpec | null {
   const target = findNic(name, entries, complain, path);
   return target === null ? null : findNicSpec(lab, target);
 }
@@ -178,11 +224,18 @@ function checkUdpPort(
 ): void {
   if (host === null) return;
   const flow = traffic.find(
-    (other, i) => i < traffic.length - 1 && other.kind === 'udp' && other.toHost === host && other.udpPort === udpPort,
+    (other, i) =>
+      i < traffic.length - 1 && other.kind === 'udp' && other.toHost === host && other.udpPort === udpPort,
   );
-  const service = lab.hosts.find((candidate) => candidate.name === host)?.services.find((each) => each.port === udpPort);
-  const who = flow !== undefined ? `flow "${flow.name}"` : service !== undefined ? `a ${service.kind} service` : null;
+  const service = lab.hosts
+    .find((candidate) => candidate.name === host)
+    ?.services.find((each) => each.port === udpPort);
+  const who =
+    flow !== undefined ? `flow "${flow.name}"` : service !== undefined ? `a ${service.kind} service` : null;
   if (who === null) return;
   const { to } = traffic[traffic.length - 1];
-  complain(path, `UDP port ${udpPort} of ${host} (${formatAddress(to)}) belongs to ${who}: another port would be right`);
+  complain(
+    path,
+    `UDP port ${udpPort} of ${host} (${formatAddress(to)}) belongs to ${who}: another port would be right`,
+  );
 }

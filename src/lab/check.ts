@@ -53,7 +53,8 @@ function checkNames(entries: Entries, complain: Complain): void {
       }
       const other = owner.get(name);
       if (other === undefined) owner.set(name, section);
-      else complain(path, `"${name}" is the name of one of the ${other} already: another would be right`, 'key');
+      else
+        complain(path, `"${name}" is the name of one of the ${other} already: another would be right`, 'key');
     }
   }
 }
@@ -70,14 +71,18 @@ function checkHosts(entries: Entries, complain: Complain): HostSpec[] {
     const nics: NicSpec[] = host.nics.map((nic, i) => {
       const path: Path = ['hosts', name, 'nics', i];
       const who = `${name}.${names[i]}`;
-      if (names.indexOf(names[i]) !== i) complain([...path, 'name'], `${name} has a NIC "${names[i]}" already`);
+      if (names.indexOf(names[i]) !== i)
+        complain([...path, 'name'], `${name} has a NIC "${names[i]}" already`);
       const mac = nic.mac ?? deriveMac(number, i);
       macs.claim(formatMac(mac), who, complain, nic.mac === undefined ? path : [...path, 'mac']);
       const address = nic.address ?? null;
       if (address !== null) {
         const hostPart = (address.address & ~maskOf(address.prefix)) >>> 0;
         if (address.prefix < 31 && hostPart === 0) {
-          complain([...path, 'address'], `${formatAddress(address.address)}/${address.prefix} is the network itself: ${formatAddress(address.address + 1)}/${address.prefix}, say, would be right`);
+          complain(
+            [...path, 'address'],
+            `${formatAddress(address.address)}/${address.prefix} is the network itself: ${formatAddress(address.address + 1)}/${address.prefix}, say, would be right`,
+          );
         }
         addresses.claim(formatAddress(address.address), who, complain, [...path, 'address']);
       }
@@ -93,7 +98,10 @@ function checkServices(name: string, host: HostFile, complain: Complain): void {
   const seen = new Set<number>();
   host.services.forEach((service, i) => {
     if (seen.has(service.port)) {
-      complain(['hosts', name, 'services', i, 'port'], `UDP port ${service.port} is taken: another would be right`);
+      complain(
+        ['hosts', name, 'services', i, 'port'],
+        `UDP port ${service.port} is taken: another would be right`,
+      );
     }
     seen.add(service.port);
   });

@@ -22,18 +22,19 @@ export interface Conservation {
   /** Frames and packets that were followed, each place counted. */
   accounted: number;
   /** What is missing, place by place; empty when nothing vanished. */
-  missing: { where: string; frames: number }[];
+  vanished: { where: string; frames: number }[];
 }
 
 export function addUp(lab: Lab): Conservation {
-  const sums: Conservation = { accounted: 0, missing: [] };
+  const sums: Conservation = { accounted: 0, vanished: [] };
   const check = (where: string, taken: number, difference: number): void => {
     sums.accounted += taken;
-    if (difference !== 0) sums.missing.push({ where, frames: difference });
+    if (difference !== 0) sums.vanished.push({ where, frames: difference });
   };
   for (const wire of lab.wires.all) {
     let taken = 0;
-    for (const direction of Object.values(wire.device.report().directions)) taken += direction.frames + direction.copies;
+    for (const direction of Object.values(wire.device.report().directions))
+      taken += direction.frames + direction.copies;
     check(wire.name, taken, unaccountedOn(wire));
     checkPlugs(lab, wire, check);
   }
@@ -41,6 +42,10 @@ export function addUp(lab: Lab): Conservation {
     for (const nic of host.nics) checkNic(host, nic, check);
     const balance = host.stack.balance();
     check(`${host.spec.name} protocols`, balance.received + balance.originated, balance.missing);
+  }
+  for (const port of lab.outside) {
+    const { taken, missing } = port.account();
+    check(port.name, taken, missing);
   }
   return sums;
 }
@@ -62,13 +67,21 @@ function checkNic(host: LabHost, nic: LabNic, check: Check): void {
   const where = `${host.spec.name}.${nic.spec.name}`;
   const { device, hardware } = nic;
   const { received, looped, delivered, taken, transmitted } = hardware;
-  check(`${where} card receive`, received + looped, received + looped - delivered - sum(hardware, RECEIVE_DROPS));
+  check(
+    `${where} card receive`,
+    received + looped,
+    received + looped - delivered - sum(hardware, RECEIVE_DROPS),
+  );
   const sent = transmitted + sum(hardware, TRANSMIT_ERRORS);
   // One frame may be on its way out of the card.
   const leaving = taken - sent;
   check(`${where} card transmit`, taken, leaving === 1 ? 0 : leaving);
   checkDriver(where, host, nic, check);
-  check(`${where} device receive`, device.rx.packets, device.rx.packets - device.delivered - dropsOf(nic, 'receive'));
+  check(
+    `${where} device receive`,
+    device.rx.packets,
+    device.rx.packets - device.delivered - dropsOf(nic, 'receive'),
+  );
   const out = device.tx.packets + dropsOf(nic, 'transmit') + device.queued + nic.heldByDriver();
   check(`${where} device transmit`, device.offered, device.offered - out);
 }
@@ -77,10 +90,11 @@ function checkNic(host: LabHost, nic: LabNic, check: Check): void {
 function checkDriver(where: string, host: LabHost, nic: LabNic, check: Check): void {
   const { device, hardware } = nic;
   const stats = nic.driverStats();
-  // An interrupt that says MISS counts as an error too, but no frame came with it.
-  const bad = device.rx.errors - (stats.rx_missed_interrupts ?? 0) + (stats.rx_flushed ?? 0);
+  // Frames that found no descriptor are errors too, but the card did not deliver them.
+  const bad = device.rx.errors - (stats.rx_missed_frames ?? 0) + (stats.rx_flushed ?? 0);
   const waiting = hardware.delivered - device.rx.packets - bad;
-  const room = nic.ringSize + host.layer.softnet.perCpu.reduce((total, data) => total + data.backlogLength, 0);
+  const room =
+    nic.ringSize + host.layer.softnet.perCpu.reduce((total, data) => total + data.backlogLength, 0);
   check(`${where} driver receive`, hardware.delivered, waiting < 0 ? waiting : Math.max(0, waiting - room));
 }
 

@@ -34,7 +34,7 @@ export interface Flow {
 
 export function latencyOf(histogram: Histogram): FlowReport['latencyNs'] {
   if (histogram.count === 0) return null;
-  return { p50: histogram.quantile(0.5), p99: histogram.quantile(0.99) };
+  return { p50: Math.round(histogram.quantile(0.5)), p99: Math.round(histogram.quantile(0.99)) };
 }
 
 /** What of a flow's packets a sink has seen. */
@@ -46,5 +46,11 @@ export function sinkReport(
   const stats = sink.flow(flow);
   if (stats === null) return { sent, received: 0, lost: sent, duplicated: 0, latencyNs: null };
   const received = stats.received - stats.duplicated;
-  return { sent, received, lost: sent - received, duplicated: stats.duplicated, latencyNs: latencyOf(stats.latency) };
+  return {
+    sent,
+    received,
+    lost: sent - received,
+    duplicated: stats.duplicated,
+    latencyNs: latencyOf(stats.latency),
+  };
 }

@@ -52,7 +52,9 @@ export class Generator implements Station {
     this.templateSum = udpSum(this.template);
     const { pace, size } = options;
     if (pace === 'flat-out') this.gapNs = 0;
-    else this.gapNs = 'framesPerSecond' in pace ? 1e9 / pace.framesPerSecond : frameTimeNs(size, pace.bitsPerSecond);
+    else
+      this.gapNs =
+        'framesPerSecond' in pace ? 1e9 / pace.framesPerSecond : frameTimeNs(size, pace.bitsPerSecond);
     this.event = new ClockEvent('generator', () => this.send());
     options.medium.attach(this);
   }

@@ -91,7 +91,15 @@ class UdpFlow implements Flow {
           ? { packetsPerSecond: pace.framesPerSecond }
           : { bitsPerSecond: pace.bitsPerSecond };
     const destination = formatAddress(to);
-    this.generator = new UdpGenerator(this.host.stack, { destination, port, flow: this.number, size, count, startNs, ...rate });
+    this.generator = new UdpGenerator(this.host.stack, {
+      destination,
+      port,
+      flow: this.number,
+      size,
+      count,
+      startNs,
+      ...rate,
+    });
   }
 
   stop(): void {

@@ -66,7 +66,19 @@ export class LabHost {
     const { name, cpus, memory, mbufs, clusters, debug } = spec;
     this.spec = spec;
     const profile = CPU_PROFILES[spec.profile];
-    this.machine = new Machine({ name, clock, seed, profile, cpus, memory, mbufs, clusters, debugMbufs: debug, trace, log });
+    this.machine = new Machine({
+      name,
+      clock,
+      seed,
+      profile,
+      cpus,
+      memory,
+      mbufs,
+      clusters,
+      debugMbufs: debug,
+      trace,
+      log,
+    });
     this.layer = new DeviceLayer(this.machine);
     this.bus = new PciBus(this.machine);
     this.stack = new InetStack(this.layer);

@@ -29,6 +29,8 @@ export interface OutsidePort {
   cancelWait(): void;
   close(): void;
   report(): Record<string, unknown>;
+  /** Frames it cannot account for, and how many it took in all. */
+  account(): { taken: number; missing: number };
 }
 
 export interface LabOptions {
@@ -69,7 +71,9 @@ export class Lab {
     this.wires = new Wires(spec, clock, observe);
     const parts = { clock, seed: spec.seed, trace, wires: this.wires, log };
     this.hosts = spec.hosts.map((host) => new LabHost(host, parts));
-    this.services = this.hosts.flatMap((host) => host.spec.services.map((service) => makeService(host, service)));
+    this.services = this.hosts.flatMap((host) =>
+      host.spec.services.map((service) => makeService(host, service)),
+    );
     this.flows = [
       ...spec.traffic.map((traffic, i) => makeTrafficFlow(traffic, i + 1, (name) => this.host(name))),
       ...spec.ports.flatMap((port, i) =>
@@ -104,13 +108,15 @@ export class Lab {
 
   startTraffic(): void {
     this.times.settle = this.lap();
-    for (const host of this.hosts) for (const cpu of host.machine.cpus) this.cpuTimes.set(cpu, cpu.timeIn.slice());
+    for (const host of this.hosts)
+      for (const cpu of host.machine.cpus) this.cpuTimes.set(cpu, cpu.timeIn.slice());
     for (const flow of this.flows) flow.start();
   }
 
-  /** Stops what sends; what is under way goes on. */
-  stopTraffic(): void {
-    this.times.traffic = this.lap();
+  /** Stops what sends; what is under way goes on. The traffic was to run for `limitNs`. */
+  stopTraffic(limitNs = Infinity): void {
+    // An activity may have run past the end.
+    this.times.traffic = Math.min(this.lap(), limitNs);
     for (const flow of this.flows) flow.stop();
   }
 
@@ -122,8 +128,10 @@ export class Lab {
   /** Nothing is on a wire, in a ring or in a queue. */
   get quiet(): boolean {
     for (const wire of this.wires.all) {
-      for (const direction of Object.values(wire.device.report().directions)) if (direction.inFlight > 0) return false;
-      for (const end of wire.impaired) if (end !== null && end.report().directions.in.inFlight > 0) return false;
+      for (const direction of Object.values(wire.device.report().directions))
+        if (direction.inFlight > 0) return false;
+      for (const end of wire.impaired)
+        if (end !== null && end.report().directions.in.inFlight > 0) return false;
     }
     return this.hosts.every((host) => isQuiet(host));
   }
@@ -148,14 +156,21 @@ export class Lab {
 
   private makePortFlow(spec: ReplaySpec | GeneratorSpec, number: number, readFile: ReadFile): Flow {
     const host = this.host(spec.to.host);
-    const parts = { clock: this.clock, socket: this.wires.socket(spec.name)!, host, nic: host.nic(spec.to.nic) };
+    const parts = {
+      clock: this.clock,
+      socket: this.wires.socket(spec.name)!,
+      host,
+      nic: host.nic(spec.to.nic),
+    };
     if (spec.kind === 'generator') return new GeneratorFlow(spec, number, parts);
     return new ReplayFlow(spec, parts, readCapture(spec, readFile));
   }
 
   private openTap(spec: TapSpec, options: LabOptions): OutsidePort {
     if (options.openTap === undefined) {
-      throw new LabRunError(`port "${spec.name}" leads to this computer's kernel, which runs in real time: softnet up FILE would be right`);
+      throw new LabRunError(
+        `port "${spec.name}" leads to this computer's kernel, which runs in real time: softnet up FILE would be right`,
+      );
     }
     return options.openTap(spec, this.wires.socket(spec.name)!);
   }
@@ -171,6 +186,7 @@ function readCapture(spec: ReplaySpec, readFile: ReadFile) {
 
 function isQuiet(host: LabHost): boolean {
   if (host.stack.balance().held > 0) return false;
-  if (host.layer.softnet.perCpu.some((data) => data.backlogLength > 0 || data.pollList.length > 0)) return false;
+  if (host.layer.softnet.perCpu.some((data) => data.backlogLength > 0 || data.pollList.length > 0))
+    return false;
   return host.nics.every((nic) => nic.device.queued === 0 && nic.heldByDriver() === 0);
 }

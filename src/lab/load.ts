@@ -4,7 +4,15 @@
 import type { z } from 'zod';
 import { type BrokenEntry, checkLab, type Entries } from './check.ts';
 import { type Complain, LabFileError, type Path } from './problem.ts';
-import { hostSchema, hubSchema, linkSchema, portSchema, switchSchema, TOP_KEYS, trafficSchema } from './schema.ts';
+import {
+  hostSchema,
+  hubSchema,
+  linkSchema,
+  portSchema,
+  switchSchema,
+  TOP_KEYS,
+  trafficSchema,
+} from './schema.ts';
 import { KEY_SEPARATOR, unknownKey } from './schema-parts.ts';
 import type { LabSpec } from './spec.ts';
 import { show } from './units.ts';
@@ -62,7 +70,10 @@ function readSection<Schema extends z.ZodType>(
   const value = file[section];
   if (value === undefined || value === null) return found;
   if (!isObject(value)) {
-    complain([section], `${section} is ${show(value)}: a map of names would be right, like ${section}: {NAME: {...}}`);
+    complain(
+      [section],
+      `${section} is ${show(value)}: a map of names would be right, like ${section}: {NAME: {...}}`,
+    );
     return found;
   }
   for (const [name, entry] of Object.entries(value)) {
@@ -75,7 +86,10 @@ function readSection<Schema extends z.ZodType>(
 function readTraffic(value: unknown, entries: Entries, complain: Complain): void {
   if (value === undefined || value === null) return;
   if (!Array.isArray(value)) {
-    complain(['traffic'], `traffic is ${show(value)}: a list would be right, like traffic: [{kind: ping, ...}]`);
+    complain(
+      ['traffic'],
+      `traffic is ${show(value)}: a list would be right, like traffic: [{kind: ping, ...}]`,
+    );
     return;
   }
   value.forEach((entry, i) => {
@@ -126,7 +140,8 @@ function explain(issue: z.core.$ZodIssue, value: unknown): string {
 
 function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
   let at = value;
-  for (const step of path) at = isObject(at) || Array.isArray(at) ? (at as Record<PropertyKey, unknown>)[step] : undefined;
+  for (const step of path)
+    at = isObject(at) || Array.isArray(at) ? (at as Record<PropertyKey, unknown>)[step] : undefined;
   return at;
 }
 

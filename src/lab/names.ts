@@ -27,17 +27,29 @@ export function findNic(name: string, entries: Entries, complain: Complain, path
     return null;
   }
   if (names.length === 1) return { host, nic: names[0] };
-  const right = names.length === 0 ? `nics: [{}] in host ${host}` : names.map((nic) => `${host}.${nic}`).join(' or ');
-  complain(path, `${host} has ${names.length === 0 ? 'no NIC' : `${names.length} NICs`}: ${right} would be right`);
+  const right =
+    names.length === 0 ? `nics: [{}] in host ${host}` : names.map((nic) => `${host}.${nic}`).join(' or ');
+  complain(
+    path,
+    `${host} has ${names.length === 0 ? 'no NIC' : `${names.length} NICs`}: ${right} would be right`,
+  );
   return null;
 }
 
 /** What a cable's end is plugged into; null when the name is wrong, which is said. */
-export function findEndpoint(name: string, entries: Entries, complain: Complain, path: Path): Endpoint | null {
+export function findEndpoint(
+  name: string,
+  entries: Entries,
+  complain: Complain,
+  path: Path,
+): Endpoint | null {
   if (entries.ports.has(name)) return { kind: 'port', name };
   if (entries.switches.has(name)) return { kind: 'switch', name };
   if (entries.hubs.has(name)) {
-    complain(path, `"${name}" is a hub: what is plugged into it stands in its own list, hubs: {${name}: {connect: [...]}}`);
+    complain(
+      path,
+      `"${name}" is a hub: what is plugged into it stands in its own list, hubs: {${name}: {connect: [...]}}`,
+    );
     return null;
   }
   const host = name.split('.')[0];

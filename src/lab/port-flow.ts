@@ -1,8 +1,8 @@
 // Ports that send into the lab. The frames of a capture that is replayed are followed to the device layer of the host they
 // are for; the datagrams of a generator to a UDP sink there. Lost is what did not get that far.
 
-import type { Clock } from '../kernel/clock.ts';
 import { UdpSink } from '../inet/sink.ts';
+import type { Clock } from '../kernel/clock.ts';
 import type { Capture } from '../ports/capture.ts';
 import { Replay } from '../ports/replay.ts';
 import { FRAME_START, MAX_FRAME_BYTES } from '../wire/frame.ts';
@@ -36,7 +36,8 @@ export class ReplayFlow implements Flow {
     const medium = new FrameTap(socket, clock, (frame, timeNs, direction) => {
       if (direction === 'out') this.match.leave(frame.u8, FRAME_START, frame.length, timeNs);
     });
-    const rewritten = destination === 'rewrite' ? nic.spec.mac : destination === 'keep' ? undefined : destination;
+    const rewritten =
+      destination === 'rewrite' ? nic.spec.mac : destination === 'keep' ? undefined : destination;
     this.replay = new Replay({ clock, medium, capture, pacing: pace, speed, loops, destination: rewritten });
     this.watch(host, nic);
   }

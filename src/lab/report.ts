@@ -1,8 +1,8 @@
 // What a run is reported as: one plain object, which `--json` prints and the tables are made from.
 
+import { RECEIVE_DROPS, TRANSMIT_ERRORS } from '../chips/pcnet/counters.ts';
 import { HARDIRQ, PROCESS, SOFTIRQ } from '../kernel/cpu.ts';
 import { formatMac } from '../net/ether.ts';
-import { RECEIVE_DROPS, TRANSMIT_ERRORS } from '../chips/pcnet/counters.ts';
 import { addUp, type Conservation } from './conservation.ts';
 import type { FlowReport } from './flow.ts';
 import type { LabHost, LabNic } from './hosts.ts';
@@ -61,6 +61,8 @@ export interface LabReport {
   hosts: Record<string, HostReport>;
   links: Record<string, LinkReport>;
   flows: FlowReport[];
+  /** TAPs and the like, by name. */
+  ports: Record<string, unknown>;
   conservation: Conservation;
 }
 
@@ -74,12 +76,13 @@ export function reportLab(lab: Lab): LabReport {
     lab: spec.name,
     seed: spec.seed,
     clock: clock.kind,
-    durationNs: times.traffic,
-    settleNs: times.settle,
-    drainNs: times.drain,
+    durationNs: Math.round(times.traffic),
+    settleNs: Math.round(times.settle),
+    drainNs: Math.round(times.drain),
     hosts,
     links,
     flows: lab.flows.map((flow) => flow.report()),
+    ports: Object.fromEntries(lab.outside.map((port) => [port.name, port.report()])),
     conservation: addUp(lab),
   };
 }
@@ -92,11 +95,18 @@ function reportHost(lab: Lab, host: LabHost): HostReport {
   return {
     cpus: machine.cpus.map((cpu) => {
       const before = lab.cpuTimes.get(cpu) ?? new Float64Array(4);
-      const spent = (context: number): number => cpu.timeIn[context] - before[context];
+      const spent = (context: number): number => Math.round(cpu.timeIn[context] - before[context]);
       const timeNs = { idle: 0, process: spent(PROCESS), softirq: spent(SOFTIRQ), hardirq: spent(HARDIRQ) };
-      timeNs.idle = Math.max(0, elapsed - timeNs.process - timeNs.softirq - timeNs.hardirq);
+      timeNs.idle = Math.max(0, Math.round(elapsed) - timeNs.process - timeNs.softirq - timeNs.hardirq);
       const { interrupts, softirqRounds, ksoftirqdWakes, contextSwitches } = cpu;
-      return { profile: cpu.profile.name, timeNs, interrupts, softirqRounds, ksoftirqdWakes, contextSwitches };
+      return {
+        profile: cpu.profile.name,
+        timeNs,
+        interrupts,
+        softirqRounds,
+        ksoftirqdWakes,
+        contextSwitches,
+      };
     }),
     devices,
     services: lab.services.filter((service) => service.host === host).map((service) => service.report()),
@@ -138,5 +148,3 @@ function nonZero(counters: Record<string, number>, names = Object.keys(counters)
   for (const name of names) if (counters[name] !== 0) found[name] = counters[name];
   return found;
 }
-
-

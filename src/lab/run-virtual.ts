@@ -33,7 +33,7 @@ export function* runVirtual(
     clock.run(next);
     if ((yield (next - start) / forNs) === true) break;
   }
-  lab.stopTraffic();
+  lab.stopTraffic(forNs);
   const drainEnd = clock.now() + DRAIN_LIMIT_NS;
   while (!lab.quiet && clock.now() < drainEnd) clock.run(clock.now() + DRAIN_STEP_NS);
   lab.finish();

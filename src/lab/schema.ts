@@ -45,7 +45,9 @@ const driver = orMap(
     rxRing: ringSize(2).optional(),
     txRing: ringSize(4).optional(),
     copybreak: whole(0, 222).optional(),
-    softwareStyle: z.union([z.literal(0), z.literal(2), z.literal(3)], { error: '0, 2 or 3 would be right' }).optional(),
+    softwareStyle: z
+      .union([z.literal(0), z.literal(2), z.literal(3)], { error: '0, 2 or 3 would be right' })
+      .optional(),
     fullDuplex: flag.optional(),
   }),
 );
@@ -82,7 +84,10 @@ export const hostSchema = keys({
 
 const burst = keys({ p: share, r: share.optional(), h: share.optional(), k: share.optional() });
 const impairments = keys({
-  rateLimit: orMap('rate', keys({ rate, queue: whole(1).optional(), burst: parsed(parseSize).optional() })).optional(),
+  rateLimit: orMap(
+    'rate',
+    keys({ rate, queue: whole(1).optional(), burst: parsed(parseSize).optional() }),
+  ).optional(),
   loss: share.optional(),
   gilbertElliott: burst.optional(),
   corruption: orMap('probability', keys({ probability: share, bits: whole(1, 32).optional() })).optional(),
@@ -143,7 +148,11 @@ export const portSchema = z.discriminatedUnion(
       pace: pace.optional(),
       speed: positive().default(1),
       loops: z.preprocess((value) => (value === 'forever' ? Infinity : value), loops()).default(1),
-      destination: z.union([z.enum(['keep', 'rewrite']), mac], { error: 'keep, rewrite or an Ethernet address would be right' }).default('keep'),
+      destination: z
+        .union([z.enum(['keep', 'rewrite']), mac], {
+          error: 'keep, rewrite or an Ethernet address would be right',
+        })
+        .default('keep'),
       ...aim,
     }),
     keys({
@@ -203,12 +212,15 @@ export type ImpairFile = z.infer<typeof impairments>;
 function station(value: string): Uint8Array {
   const bytes = parseMac(value);
   if (isValidStation(bytes)) return bytes;
-  throw new Error(`"${value}" is no station's address: it is zero or a group's; 02:00:00:00:00:01, say, would be right`);
+  throw new Error(
+    `"${value}" is no station's address: it is zero or a group's; 02:00:00:00:00:01, say, would be right`,
+  );
 }
 
 function ringSize(least: number) {
   return parsed((value) => {
-    if (typeof value === 'number' && value >= least && value <= 512 && Number.isInteger(Math.log2(value))) return value;
+    if (typeof value === 'number' && value >= least && value <= 512 && Number.isInteger(Math.log2(value)))
+      return value;
     throw new Error(`${value} is not a ring size: a power of two, ${least} to 512, would be right, like 64`);
   });
 }
@@ -222,7 +234,8 @@ function positive() {
 
 function loops() {
   return parsed((value) => {
-    if (value === Infinity || (typeof value === 'number' && Number.isInteger(value) && value > 0)) return value;
+    if (value === Infinity || (typeof value === 'number' && Number.isInteger(value) && value > 0))
+      return value;
     throw new Error(`${value} is wrong here: a whole number, 1 or more, or forever, would be right`);
   });
 }

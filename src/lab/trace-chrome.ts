@@ -88,7 +88,9 @@ export class ChromeTrace {
 
   private begin(source: Source, ts: string, name: string, category: string): void {
     source.depth++;
-    this.event(`"ph":"B","pid":${source.pid},"tid":${source.tid},"ts":${ts},"name":"${name}","cat":"${category}"`);
+    this.event(
+      `"ph":"B","pid":${source.pid},"tid":${source.tid},"ts":${ts},"name":"${name}","cat":"${category}"`,
+    );
   }
 
   private end(source: Source, ts: string): void {
@@ -109,8 +111,11 @@ export class ChromeTrace {
   private instant(records: Float64Array, at: number, source: Source, ts: string): void {
     const id = records[at + 2];
     const { name, args } = TRACEPOINTS[id];
-    const texts = args.map((arg, i) => `"${arg}":${JSON.stringify(traceArgument(this.tracer, arg, records[at + 3 + i]))}`);
-    const shown = id === TP_KFREE_SKB ? `drop ${traceArgument(this.tracer, 'reason', records[at + 4])}` : name;
+    const texts = args.map(
+      (arg, i) => `"${arg}":${JSON.stringify(traceArgument(this.tracer, arg, records[at + 3 + i]))}`,
+    );
+    const shown =
+      id === TP_KFREE_SKB ? `drop ${traceArgument(this.tracer, 'reason', records[at + 4])}` : name;
     const track = `"pid":${source.pid},"tid":${source.tid},"ts":${ts}`;
     this.event(`"ph":"i","s":"t",${track},"name":"${shown}","args":{${texts.join(',')}}`);
   }

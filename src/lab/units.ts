@@ -15,7 +15,8 @@ export type Pace = 'flat-out' | { framesPerSecond: number } | { bitsPerSecond: n
 export function parseRate(value: unknown): number {
   if (value === 'unlimited') return 0;
   const rate = scaled(value, RATE_UNITS, normalRate);
-  if (rate === null || rate <= 0) throw wrong(value, 'rate', 'bit, kbit, Mbit or Gbit, like 100Mbit, or unlimited');
+  if (rate === null || rate <= 0)
+    throw wrong(value, 'rate', 'bit, kbit, Mbit or Gbit, like 100Mbit, or unlimited');
   return rate;
 }
 
@@ -47,7 +48,8 @@ export function parseSize(value: unknown): number {
 export function parseShare(value: unknown): number {
   let share = Number.NaN;
   if (typeof value === 'number') share = value;
-  else if (typeof value === 'string' && /^\d+(\.\d+)?\s*%$/.test(value)) share = Number.parseFloat(value) / 100;
+  else if (typeof value === 'string' && /^\d+(\.\d+)?\s*%$/.test(value))
+    share = Number.parseFloat(value) / 100;
   if (share >= 0 && share <= 1) return share;
   throw new UnitError(`${show(value)} is not a share: 0% to 100%, or 0 to 1, would be right, like 1%`);
 }

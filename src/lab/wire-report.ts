@@ -34,7 +34,8 @@ export function reportWire(wire: Wire, elapsedNs: number): LinkReport {
 /** Frames that no direction of a wire can account for; 0 unless something is broken. */
 export function unaccountedOn(wire: Wire): number {
   let sum = 0;
-  for (const direction of Object.values(reportWire(wire, 0).directions)) sum += Math.abs(unaccounted(direction));
+  for (const direction of Object.values(reportWire(wire, 0).directions))
+    sum += Math.abs(unaccounted(direction));
   return sum;
 }
 

@@ -66,7 +66,8 @@ export class Wires {
     const { clock, pool } = this;
     const { name, bitsPerSecond, delayNs } = spec;
     const options = { name, clock, pool, bitsPerSecond, delayNs };
-    const link = spec.duplex === 'half' ? new HalfDuplexLink({ ...options, seed: this.seed }) : new Link(options);
+    const link =
+      spec.duplex === 'half' ? new HalfDuplexLink({ ...options, seed: this.seed }) : new Link(options);
     const impaired = [this.impair(link.a, spec.back), this.impair(link.b, spec.forth)];
     const media: Medium[] = [impaired[0] ?? link.a, impaired[1] ?? link.b];
     // One tap sees both directions: where a station is, rather than at a switch.

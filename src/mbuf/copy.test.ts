@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { asBytes } from '../kernel/copy.ts';
 import { PhysicalMemory } from '../kernel/memory.ts';
 import { verify } from './debug.ts';
 import { HEADROOM, M_COPYALL, M_MCAST, M_PKTHDR, M_RDONLY, type Mbuf, MCLBYTES } from './mbuf.ts';
@@ -118,8 +119,9 @@ describe('copydata and copyTo', () => {
     pool.copydata(m, offset, length, to, 1);
     const wanted = `.${'abcdef'.slice(offset, offset + length)}`.padEnd(8, '.');
     expect(new TextDecoder().decode(to)).toBe(wanted);
-    const frame = { u8: new Uint8Array(8).fill(0x2e), u32: new Uint32Array(2) };
-    pool.copyTo(m, offset, length, { u8: frame.u8, u32: new Uint32Array(frame.u8.buffer) }, 1);
+    const frame = asBytes(new ArrayBuffer(8));
+    frame.u8.fill(0x2e);
+    pool.copyTo(m, offset, length, frame, 1);
     expect(new TextDecoder().decode(frame.u8)).toBe(wanted);
   });
 

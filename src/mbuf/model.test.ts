@@ -3,6 +3,7 @@
 
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { asBytes } from '../kernel/copy.ts';
 import { PhysicalMemory } from '../kernel/memory.ts';
 import { verify } from './debug.ts';
 import { M_COPYALL, M_PKTHDR, M_RDONLY, type Mbuf, MCLBYTES, MHLEN, MLEN } from './mbuf.ts';
@@ -288,7 +289,7 @@ const copyOut = onPacket('copyOut', fc.tuple(offset, offset), (bench, packet, n,
   bench.pool.copydata(packet.m, from, length, to, 3);
   expectBytes(to, wanted);
   to.fill(0);
-  const frame = { u8: to, u32: new Uint32Array(to.buffer, 0, to.length >> 2) };
+  const frame = asBytes(to.buffer);
   bench.pool.copyTo(packet.m, from, length, frame, 3);
   expectBytes(to, wanted);
 });
@@ -363,6 +364,6 @@ it.each([
         EXTERNAL_SLOTS,
       ]);
     }),
-    { numRuns: 60 },
+    { numRuns: 60, interruptAfterTimeLimit: 30_000 },
   );
 });

@@ -38,7 +38,12 @@ export function conservation(device: NetDevice): Conservation {
     sentence(device.name, missingIn, 'received', 'delivered nor dropped'),
     held === null && missingOut > 0
       ? ''
-      : sentence(device.name, missingOut, 'offered for sending', 'sent, dropped, queued nor held by the driver'),
+      : sentence(
+          device.name,
+          missingOut,
+          'offered for sending',
+          'sent, dropped, queued nor held by the driver',
+        ),
   ]
     .filter((part) => part !== '')
     .join(' ');
@@ -59,7 +64,10 @@ export function conservation(device: NetDevice): Conservation {
 }
 
 function dropsOf(device: NetDevice, side: string): number {
-  return DROP_REASONS.reduce((sum, reason, number) => sum + (reason.side === side ? device.drops[number] : 0), 0);
+  return DROP_REASONS.reduce(
+    (sum, reason, number) => sum + (reason.side === side ? device.drops[number] : 0),
+    0,
+  );
 }
 
 function sentence(name: string, missing: number, came: string, went: string): string {

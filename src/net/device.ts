@@ -7,12 +7,7 @@ import { Callout } from '../kernel/callout.ts';
 import { HARDIRQ } from '../kernel/cpu.ts';
 import { TP_CONSUME_SKB, TP_KFREE_SKB, TP_NET_DEV_START_XMIT, TP_NET_DEV_XMIT } from '../kernel/trace.ts';
 import type { Mbuf } from '../mbuf/mbuf.ts';
-import {
-  DROP_NO_CARRIER,
-  DROP_QUEUE_STOPPED,
-  DROP_REASONS,
-  DROP_TX_ERROR,
-} from './drop-reason.ts';
+import { DROP_NO_CARRIER, DROP_QUEUE_STOPPED, DROP_REASONS, DROP_TX_ERROR } from './drop-reason.ts';
 import { ETH_ALEN, ETH_DATA_LEN, isValidStation } from './ether.ts';
 import type { DeviceLayer } from './layer.ts';
 import { TxQueue } from './tx-queue.ts';
@@ -203,7 +198,8 @@ export class NetDevice {
 
   /** dev_set_promiscuity: counts. */
   setPromiscuity(by: 1 | -1): void {
-    if (this.promiscuity + by < 0) throw new Error(`${this.name}: promiscuous mode left more often than entered`);
+    if (this.promiscuity + by < 0)
+      throw new Error(`${this.name}: promiscuous mode left more often than entered`);
     this.promiscuity += by;
     this.flags = this.promiscuity > 0 ? this.flags | IFF_PROMISC : this.flags & ~IFF_PROMISC;
     this.changeRxMode();
@@ -211,7 +207,8 @@ export class NetDevice {
 
   /** dev_set_allmulti: counts. */
   setAllMulticast(by: 1 | -1): void {
-    if (this.allMulticast + by < 0) throw new Error(`${this.name}: all-multicast mode left more often than entered`);
+    if (this.allMulticast + by < 0)
+      throw new Error(`${this.name}: all-multicast mode left more often than entered`);
     this.allMulticast += by;
     this.flags = this.allMulticast > 0 ? this.flags | IFF_ALLMULTI : this.flags & ~IFF_ALLMULTI;
     this.changeRxMode();
@@ -302,9 +299,11 @@ export class NetDevice {
     if (ready === null) return true;
     const length = ready.packetLength;
     if (layer.packetTypes.taps.length > 0) layer.showTaps(ready, this, true);
-    if (cpu.trace.on) cpu.trace.emit(TP_NET_DEV_START_XMIT, cpu.now(), cpu.traceSource, this.traceName, length);
+    if (cpu.trace.on)
+      cpu.trace.emit(TP_NET_DEV_START_XMIT, cpu.now(), cpu.traceSource, this.traceName, length);
     const taken = this.ops.startXmit(ready, queue.index);
-    if (cpu.trace.on) cpu.trace.emit(TP_NET_DEV_XMIT, cpu.now(), cpu.traceSource, this.traceName, length, taken ? 0 : 16);
+    if (cpu.trace.on)
+      cpu.trace.emit(TP_NET_DEV_XMIT, cpu.now(), cpu.traceSource, this.traceName, length, taken ? 0 : 16);
     if (taken) queue.touch();
     return taken;
   }
@@ -335,7 +334,8 @@ export class NetDevice {
     this.tx.packets++;
     this.tx.bytes += m.packetLength;
     const { cpu } = machine;
-    if (cpu.trace.on) cpu.trace.emit(TP_CONSUME_SKB, cpu.now(), cpu.traceSource, this.traceName, m.packetLength);
+    if (cpu.trace.on)
+      cpu.trace.emit(TP_CONSUME_SKB, cpu.now(), cpu.traceSource, this.traceName, m.packetLength);
     this.free(m);
   }
 
@@ -344,7 +344,8 @@ export class NetDevice {
     this.drops[reason]++;
     const { machine } = this.layer;
     const { cpu } = machine;
-    if (cpu.trace.on) cpu.trace.emit(TP_KFREE_SKB, cpu.now(), cpu.traceSource, this.traceName, reason, m.packetLength);
+    if (cpu.trace.on)
+      cpu.trace.emit(TP_KFREE_SKB, cpu.now(), cpu.traceSource, this.traceName, reason, m.packetLength);
     this.free(m);
   }
 

@@ -3,9 +3,15 @@
 
 import type { Machine } from '../kernel/machine.ts';
 import { TP_NET_DEV_QUEUE, TP_NETIF_RECEIVE } from '../kernel/trace.ts';
-import { type Mbuf, PACKET_BROADCAST, PACKET_HOST, PACKET_MULTICAST, PACKET_OTHERHOST } from '../mbuf/mbuf.ts';
+import {
+  type Mbuf,
+  PACKET_BROADCAST,
+  PACKET_HOST,
+  PACKET_MULTICAST,
+  PACKET_OTHERHOST,
+} from '../mbuf/mbuf.ts';
 import { finishChecksum } from './checksum.ts';
-import { type NetDevice, NETIF_F_IP_CSUM, NETIF_F_SG } from './device.ts';
+import { NETIF_F_IP_CSUM, NETIF_F_SG, type NetDevice } from './device.ts';
 import {
   DROP_DEV_READY,
   DROP_NO_CARRIER,
@@ -15,12 +21,7 @@ import {
   DROP_PKT_TOO_SMALL,
   DROP_UNHANDLED_PROTO,
 } from './drop-reason.ts';
-import {
-  ETH_HLEN,
-  ETH_P_802_2,
-  ETH_P_802_3,
-  ETH_P_802_3_MIN,
-} from './ether.ts';
+import { ETH_HLEN, ETH_P_802_2, ETH_P_802_3, ETH_P_802_3_MIN } from './ether.ts';
 import { type PacketType, PacketTypes, PTYPE_HASH_SIZE } from './packet-type.ts';
 import type { QdiscFactory } from './qdisc.ts';
 import { Softnet } from './softnet.ts';
@@ -96,7 +97,15 @@ export class DeviceLayer {
     }
     if (this.packetTypes.taps.length > 0) this.showTaps(m, device, false);
     this.ethTypeTrans(m, device);
-    if (cpu.trace.on) cpu.trace.emit(TP_NETIF_RECEIVE, cpu.now(), cpu.traceSource, device.traceName, m.packetLength, m.protocol);
+    if (cpu.trace.on)
+      cpu.trace.emit(
+        TP_NETIF_RECEIVE,
+        cpu.now(),
+        cpu.traceSource,
+        device.traceName,
+        m.packetLength,
+        m.protocol,
+      );
     this.deliver(m, device);
   }
 
@@ -164,7 +173,8 @@ export class DeviceLayer {
     cpu.bhDisable();
     cpu.charge(cpu.profile.layer);
     device.offered++;
-    if (cpu.trace.on) cpu.trace.emit(TP_NET_DEV_QUEUE, cpu.now(), cpu.traceSource, device.traceName, m.packetLength);
+    if (cpu.trace.on)
+      cpu.trace.emit(TP_NET_DEV_QUEUE, cpu.now(), cpu.traceSource, device.traceName, m.packetLength);
     if (!device.up) device.drop(m, DROP_DEV_READY);
     else if (!device.carrier) device.drop(m, DROP_NO_CARRIER);
     else if (m.packetLength < ETH_HLEN) device.drop(m, DROP_PKT_TOO_SHORT);

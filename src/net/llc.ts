@@ -20,7 +20,6 @@ import { type PacketType, PTYPE_HASH_SIZE } from './packet-type.ts';
 export const LLC_HLEN = 3;
 export const SNAP_HLEN = 5;
 /** Service access points, as IEEE assigns them. */
-export const LLC_SAP_NULL = 0x00;
 export const LLC_SAP_STP = 0x42;
 export const LLC_SAP_SNAP = 0xaa;
 export const LLC_SAP_IPX = 0xe0;

@@ -31,11 +31,15 @@ export class SoftnetData {
   readonly backlog: Napi;
   processed = 0;
   dropped = 0;
+  /** Time in ns at which the present NET_RX has had its share. */
+  readonly limit = new Float64Array(1);
   /** Times NET_RX ended with work left. */
   timeSqueeze = 0;
 
   constructor(softnet: Softnet, cpu: Cpu) {
-    this.backlog = new Napi(softnet, `backlog/${cpu.index}`, (budget) => softnet.processBacklog(this, budget));
+    this.backlog = new Napi(softnet, `backlog/${cpu.index}`, (budget) =>
+      softnet.processBacklog(this, budget),
+    );
     this.backlog.enable();
   }
 }
@@ -75,7 +79,8 @@ export class Softnet {
     const { cpu } = this.machine;
     const data = this.perCpu[cpu.index];
     const device = m.device as NetDevice;
-    if (cpu.trace.on) cpu.trace.emit(TP_NETIF_RX, cpu.now(), cpu.traceSource, device.traceName, m.packetLength);
+    if (cpu.trace.on)
+      cpu.trace.emit(TP_NETIF_RX, cpu.now(), cpu.traceSource, device.traceName, m.packetLength);
     if (data.backlogLength >= NETDEV_MAX_BACKLOG) {
       data.dropped++;
       device.rx.packets++;
@@ -150,7 +155,8 @@ export class Softnet {
   private netRxAction(cpu: Cpu): void {
     const data = this.perCpu[cpu.index];
     const { pollList } = data;
-    const limit = cpu.now() + NETDEV_BUDGET_NS;
+    cpu.stamp(data.limit, 0);
+    data.limit[0] += NETDEV_BUDGET_NS;
     let budget = NETDEV_BUDGET;
     while (pollList.length > 0) {
       const napi = pollList[0];
@@ -160,7 +166,7 @@ export class Softnet {
       budget -= this.lastWork;
       data.processed += this.lastWork;
       if (again) pollList.push(napi);
-      if (budget <= 0 || cpu.now() >= limit) {
+      if (budget <= 0 || cpu.reached(data.limit, 0)) {
         if (pollList.length > 0) {
           data.timeSqueeze++;
           cpu.raiseSoftirq(NET_RX_SOFTIRQ);
@@ -181,15 +187,23 @@ export class Softnet {
     napi.polls++;
     napi.work += work;
     if (work >= napi.weight) napi.fullPolls++;
-    if (cpu.trace.on) cpu.trace.emit(TP_NAPI_POLL, cpu.now(), cpu.traceSource, napi.traceName, work, napi.weight);
-    if (work > napi.weight) throw new Error(`napi ${napi.name}: poll returned ${work} of a budget of ${napi.weight} (rule N01)`);
+    if (cpu.trace.on)
+      cpu.trace.emit(TP_NAPI_POLL, cpu.now(), cpu.traceSource, napi.traceName, work, napi.weight);
+    if (work > napi.weight)
+      throw new Error(`napi ${napi.name}: poll returned ${work} of a budget of ${napi.weight} (rule N01)`);
     if (!napi.enabled) return false;
     if (work === napi.weight) {
-      if (napi.completed) throw new Error(`napi ${napi.name}: poll used its whole budget and completed all the same (rule N02)`);
+      if (napi.completed)
+        throw new Error(
+          `napi ${napi.name}: poll used its whole budget and completed all the same (rule N02)`,
+        );
       return true;
     }
     // Nothing would ever poll it again, nor unmask its device.
-    if (!napi.completed) throw new Error(`napi ${napi.name}: poll returned ${work} of ${napi.weight} without completing (rule I06)`);
+    if (!napi.completed)
+      throw new Error(
+        `napi ${napi.name}: poll returned ${work} of ${napi.weight} without completing (rule I06)`,
+      );
     return false;
   }
 }

@@ -36,7 +36,9 @@ export class TxQueue {
   constructor(device: NetDevice, index: number) {
     this.device = device;
     this.index = index;
-    this.watchdog = new ClockEvent(`${device.name} qdisc watchdog`, () => device.layer.softnet.scheduleQueue(this));
+    this.watchdog = new ClockEvent(`${device.name} qdisc watchdog`, () =>
+      device.layer.softnet.scheduleQueue(this),
+    );
   }
 
   /** Time in ns of the last packet the driver took, for the watchdog. */

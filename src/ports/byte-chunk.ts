@@ -4,7 +4,7 @@
 // The chunk starts at byte 2 of its memory. Blocks of pcapng are multiples of four, so packet data then lies as a
 // frame's bytes do (wire/frame.ts) and is copied word by word.
 
-import { type Bytes, copyBytes } from '../kernel/copy.ts';
+import { asBytes, type Bytes, copyBytes } from '../kernel/copy.ts';
 import type { ByteSink } from './capture.ts';
 
 const START = 2;
@@ -16,7 +16,7 @@ const LITTLE_ENDIAN_HOST = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
 export class ByteChunk {
   private readonly sink: ByteSink;
   private readonly little: boolean;
-  private readonly memory: { u8: Uint8Array; u32: Uint32Array };
+  private readonly memory: Bytes;
   private readonly view: DataView;
   private at = START;
 
@@ -24,7 +24,7 @@ export class ByteChunk {
     this.sink = sink;
     this.little = littleEndian;
     const u8 = new Uint8Array(CHUNK_BYTES);
-    this.memory = { u8, u32: new Uint32Array(u8.buffer) };
+    this.memory = asBytes(u8.buffer);
     this.view = new DataView(u8.buffer);
   }
 

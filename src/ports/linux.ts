@@ -57,6 +57,8 @@ export function loadLinux(): Linux {
   }
   const libc = koffi.load(null);
   const names = new Map(Object.entries(koffi.os.errno).map(([name, value]) => [value, name]));
+  // EWOULDBLOCK is another name for the same number.
+  names.set(koffi.os.errno.EAGAIN, 'EAGAIN');
   loaded = {
     koffi,
     ioctl: libc.func('int ioctl(int fd, unsigned long request, void *argument)'),

@@ -6,7 +6,6 @@
 //              | link errors| reserved     | FCS | how | dir |   dir: 1 inbound, 2 outbound
 //              +------------+--------------+-----+-----+-----+   FCS: its length in bytes
 
-import { crc32 } from '../wire/crc32.ts';
 import type { Frame } from '../wire/frame.ts';
 import { FRAME_START } from '../wire/frame.ts';
 import { ByteChunk } from './byte-chunk.ts';
@@ -112,8 +111,8 @@ export class PcapngWriter {
     const withFcs =
       frame.fcsExplicit && kept === frame.length && this.cut(interfaceId, kept + 4) === kept + 4;
     const extra = withFcs ? 4 : 0;
-    const damaged = frame.fcsExplicit && frame.fcs !== crc32(frame.u8, FRAME_START, frame.length);
-    const flags = DIRECTION_BITS[direction] | (withFcs ? FLAG_FCS_4 : 0) | (damaged ? FLAG_CRC_ERROR : 0);
+    const flags =
+      DIRECTION_BITS[direction] | (withFcs ? FLAG_FCS_4 : 0) | (frame.damaged ? FLAG_CRC_ERROR : 0);
     const length = this.begin(interfaceId, seconds, nanoseconds, kept + extra, frame.length + extra, flags);
     this.chunk.copy(frame, FRAME_START, kept);
     if (withFcs) {

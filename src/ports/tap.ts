@@ -6,7 +6,6 @@
 // event-loop turn and no allocation per frame. An idle loop sleeps in `waitReadable`, which waits in libuv's epoll.
 
 import { closeSync } from 'node:fs';
-import { crc32 } from '../wire/crc32.ts';
 import { FRAME_START, type Frame, MAX_FRAME_BYTES } from '../wire/frame.ts';
 import { FrameQueue } from '../wire/frame-queue.ts';
 import { type Medium, type Station, TX_LATE_COLLISION, TX_NO_CARRIER, TX_RETRY } from '../wire/medium.ts';
@@ -200,7 +199,7 @@ export class Tap implements Station {
     const { length } = frame;
     toKernel.frames++;
     toKernel.bytes += length;
-    if (frame.fcsExplicit && frame.fcs !== crc32(frame.u8, FRAME_START, length)) toKernel.dropBadFcs++;
+    if (frame.damaged) toKernel.dropBadFcs++;
     else if (this.fd < 0) toKernel.dropDown++;
     else {
       const written = this.linux.write(this.fd, this.address(frame), length);

@@ -68,6 +68,20 @@ describe('a shared medium', () => {
     expect(c.arrivals.length).toBe(2);
   });
 
+  it('lets a waiting station have the medium when a collision cuts the frame it waits for short', () => {
+    const waits = [1, 2, 3, 4, 5, 6, 7, 8].map((seed) => {
+      const { clock, stations, at } = hubOf(3, 5_000, seed);
+      const [a, b, c] = stations;
+      a.offer(numbered(1, 1514));
+      at(4_000, () => b.offer(numbered(2, 1514)));
+      at(8_000, () => c.offer(numbered(3, 60)));
+      clock.runUntilIdle(1e9);
+      return a.arrivals.find((arrival) => numberOf(arrival) === 3)!.timeNs;
+    });
+    // The first frame would have taken 1.2 ms.
+    expect(Math.min(...waits)).toBeLessThan(100_000);
+  });
+
   it('draws no slot or one after the first collision, each half of the time', () => {
     const jamEnd = 6_400 + 3_200; // the preamble is sent to its end, then 32 bits of jam
     let resolved = 0;
@@ -114,14 +128,21 @@ describe('a shared medium', () => {
   });
 
   it('loses a frame without a word when its sender was done before the collision reached it', () => {
-    const { clock, stations, at, hub } = hubOf(3, 40_000);
-    const [a, b, c] = stations;
-    a.offer(numbered(1, 60));
-    at(39_000, () => b.offer(numbered(2, 60)));
-    clock.runUntilIdle(1e9);
-    expect(a.statuses).toEqual([0]);
-    expect(hub.report().directions.port1.drops).toEqual({ collision: 1 });
-    expect(c.arrivals.map(numberOf)).toEqual([2]);
+    // In the second case a is even done before b starts.
+    for (const [delayNs, startNs] of [
+      [40_000, 39_000],
+      [70_000, 65_000],
+    ]) {
+      const { clock, stations, at, hub } = hubOf(3, delayNs);
+      const [a, b, c] = stations;
+      a.offer(numbered(1, 60));
+      at(startNs, () => b.offer(numbered(2, 60)));
+      clock.runUntilIdle(1e9);
+      expect(a.statuses).toEqual([0]);
+      expect(hub.report().directions.port1.drops).toEqual({ collision: 1 });
+      expect(b.statuses[0] & TX_COLLISIONS).toBe(1);
+      expect(c.arrivals.map(numberOf)).toEqual([2]);
+    }
   });
 
   it('shares the medium among greedy stations and wastes little of it', () => {

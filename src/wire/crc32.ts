@@ -50,7 +50,7 @@ export function crc32(u8: Uint8Array, start: number, length: number, crc = 0): n
  * The same of a frame or of memory, word by word, about a third faster on long frames. As a signed number: an unsigned
  * one may need an object of its own, and this is called for every frame.
  */
-export function crc32Words(bytes: Bytes, start: number, length: number): number {
+export function crc32Words(bytes: Pick<Bytes, 'u8' | 'u32'>, start: number, length: number): number {
   const { u8, u32 } = bytes;
   const end = start + length;
   let c = -1;

@@ -28,7 +28,7 @@ export class DelayLine {
     return this.queue.length;
   }
 
-  /** Takes a frame that comes out at `dueNs`, which must not be earlier than that of the one before it. */
+  /** Takes a frame that comes out at `dueNs`, or with the one before it if that is later. */
   hold(frame: Frame, dueNs: number): void {
     frame.time = dueNs;
     this.queue.push(frame);

@@ -12,7 +12,8 @@
 // The FCS is not stored behind the bytes. A good one is implied and computed only by who needs its four bytes; a frame
 // that was damaged, or was sent with an FCS of the sender's own, carries it in `fcs`.
 
-import type { Bytes } from '../kernel/copy.ts';
+import { type Bytes, ViewCache } from '../kernel/copy.ts';
+import { crc32Words } from './crc32.ts';
 
 /** Where the destination address starts in `u8`. */
 export const FRAME_START = 2;
@@ -24,6 +25,7 @@ export const MAX_FRAME_BYTES = 16384 - FRAME_START;
 export class Frame implements Bytes {
   readonly u8: Uint8Array;
   readonly u32: Uint32Array;
+  readonly views: ViewCache;
   /** Bytes it can hold, without FCS. */
   readonly capacity: number;
   /** Bytes of the frame without FCS. */
@@ -32,6 +34,8 @@ export class Frame implements Bytes {
   fcsExplicit = false;
   /** FCS as a number whose low byte goes first on the wire; valid when fcsExplicit. */
   fcs = 0;
+  private rightFcs = 0;
+  private rightFcsKnown = false;
   /** For queues of whoever holds the frame. */
   next: Frame | null = null;
   /** Time in ns it was sent or is due, for whoever holds it. */
@@ -43,6 +47,37 @@ export class Frame implements Bytes {
     this.capacity = capacity;
     this.u8 = new Uint8Array(capacity + FRAME_START);
     this.u32 = new Uint32Array(this.u8.buffer, 0, this.u8.length >> 2);
+    this.views = new ViewCache(this.u8, 1);
+  }
+
+  /** The right FCS for the bytes as an int32; computed at most once a frame. */
+  goodFcs(): number {
+    if (!this.rightFcsKnown) this.setGoodFcs(crc32Words(this, FRAME_START, this.length));
+    return this.rightFcs;
+  }
+
+  /** Says what the right FCS is, by who has computed it: a sender's MAC, for one. */
+  setGoodFcs(fcs: number): void {
+    this.rightFcs = fcs;
+    this.rightFcsKnown = true;
+  }
+
+  /** To be called by who changes bytes of a frame that others have seen. */
+  bytesChanged(): void {
+    this.rightFcsKnown = false;
+  }
+
+  /** Takes over another frame's FCS, and what is known of it. */
+  copyFcs(from: Frame): void {
+    this.fcsExplicit = from.fcsExplicit;
+    this.fcs = from.fcs;
+    this.rightFcs = from.rightFcs;
+    this.rightFcsKnown = from.rightFcsKnown;
+  }
+
+  /** Its FCS is wrong. */
+  get damaged(): boolean {
+    return this.fcsExplicit && (this.fcs | 0) !== this.goodFcs();
   }
 
   /** A view of the bytes for people, tests and files; allocates. */
@@ -75,6 +110,7 @@ export class FramePool {
     frame.next = null;
     frame.free = false;
     frame.fcsExplicit = false;
+    frame.bytesChanged();
     frame.length = length;
     return frame;
   }
@@ -104,8 +140,7 @@ export class FramePool {
   copy(frame: Frame): Frame {
     const twin = this.get(frame.length);
     twin.u8.set(frame.u8.subarray(0, FRAME_START + frame.length));
-    twin.fcsExplicit = frame.fcsExplicit;
-    twin.fcs = frame.fcs;
+    twin.copyFcs(frame);
     return twin;
   }
 }

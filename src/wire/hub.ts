@@ -3,7 +3,8 @@
 // collides without end (IEEE 802.3 clause 9.6.6).
 
 import type { Clock } from '../kernel/clock.ts';
-import { CollisionDomain, type CollisionPort } from './collision-domain.ts';
+import { CollisionDomain } from './collision-domain.ts';
+import type { CollisionPort } from './collision-port.ts';
 import type { DirectionReport, WireDevice, WireReport } from './counters.ts';
 import type { FramePool } from './frame.ts';
 

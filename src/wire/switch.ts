@@ -15,7 +15,6 @@ import {
   type WireDevice,
   type WireReport,
 } from './counters.ts';
-import { crc32 } from './crc32.ts';
 import { FRAME_START, type Frame, type FramePool } from './frame.ts';
 import { FrameQueue } from './frame-queue.ts';
 import { Link } from './link.ts';
@@ -178,7 +177,7 @@ export class Switch implements WireDevice {
   private refuses(frame: Frame): DropReason | null {
     if (frame.length < HEADER_BYTES) return 'tooShort';
     if (frame.length > this.maxFrameBytes) return 'tooLong';
-    if (frame.fcsExplicit && frame.fcs >>> 0 !== crc32(frame.u8, FRAME_START, frame.length)) return 'badFcs';
+    if (frame.damaged) return 'badFcs';
     return null;
   }
 

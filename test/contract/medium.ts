@@ -138,12 +138,15 @@ export function mediumContract(name: string, make: () => MediumRig, traits: Medi
     it('loses what is under way when the carrier goes, and works again when it comes back', () => {
       const { near, far, setCarrier, idle, clock, pool, devices } = plugged();
       near.offer(...Array.from({ length: 8 }, (_, i) => numbered(i, 1514)));
+      far.offer(...Array.from({ length: 8 }, (_, i) => numbered(i, 1514, 'far')));
       clock.run(clock.now() + 3_000_000);
       setCarrier(false);
       expectAllAccountedFor({ pool, devices });
       const before = far.arrivals.length;
+      const nearBefore = near.arrivals.length;
       idle();
-      expect(far.arrivals.length).toBe(before);
+      expect(near.arrivals.length).toBe(nearBefore);
+      expect(far.arrivals.length).toBe(before + stillFromSwitch(far.arrivals, before));
       expect(near.statuses.length).toBe(8);
       expect(pool.inUse).toBe(0);
       setCarrier(true);
@@ -169,6 +172,18 @@ export function mediumContract(name: string, make: () => MediumRig, traits: Medi
       next.offer(...Array.from({ length: 10 }, (_, i) => numbered(i, 60)));
       idle();
       expect(next.statuses.length).toBe(10);
+      expect(pool.inUse).toBe(0);
+    });
+
+    it('tells a station nothing of the frames of the one that was plugged in before', () => {
+      const { near, idle, clock, pool } = plugged();
+      near.offer(...Array.from({ length: 20 }, (_, i) => numbered(i, 1514)));
+      const sent = near.statuses.length;
+      const next = new TestStation(near.medium, clock);
+      expect(next.statuses).toEqual([]);
+      next.offer(...Array.from({ length: 10 }, (_, i) => numbered(i, 60)));
+      idle();
+      expect([near.statuses.length, next.sent, next.statuses.length]).toEqual([sent, 10, 10]);
       expect(pool.inUse).toBe(0);
     });
 

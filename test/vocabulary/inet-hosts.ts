@@ -15,8 +15,8 @@ export class Host {
   readonly stack: InetStack;
   readonly ends: PairDevice[] = [];
 
-  constructor(name: string, clock: VirtualClock, profile: CpuProfile = IDEAL) {
-    this.machine = new Machine({ name, clock, profile, mbufs: 1024, clusters: 512, debugMbufs: true });
+  constructor(name: string, clock: VirtualClock, profile: CpuProfile = IDEAL, debugMbufs = false) {
+    this.machine = new Machine({ name, clock, profile, mbufs: 1024, clusters: 512, debugMbufs });
     this.layer = new DeviceLayer(this.machine);
     this.layer.defaultQdisc = (length) => new PfifoFast(length);
     this.stack = new InetStack(this.layer);
@@ -63,15 +63,16 @@ export interface TwoHosts {
   b: Host;
 }
 
+export interface TwoHostsOptions extends PairOptions {
+  /** Red zones, poison and histories for packet buffers: about a millisecond a packet. */
+  debugMbufs?: boolean;
+}
+
 /** a (10.0.0.1) and b (10.0.0.2) on one link, up. */
-export function twoHosts(
-  options: PairOptions = {},
-  profile: CpuProfile = IDEAL,
-  peerProfile: CpuProfile = profile,
-): TwoHosts {
+export function twoHosts(options: TwoHostsOptions = {}, profile: CpuProfile = IDEAL): TwoHosts {
   const clock = new VirtualClock();
-  const a = new Host('a', clock, profile);
-  const b = new Host('b', clock, peerProfile);
+  const a = new Host('a', clock, profile, options.debugMbufs);
+  const b = new Host('b', clock, profile, options.debugMbufs);
   connect(a.plug(options), b.plug(options));
   a.up(0, '10.0.0.1/24');
   b.up(0, '10.0.0.2/24');

@@ -17,6 +17,8 @@ export interface PairOptions {
   bitsPerSecond?: number;
   /** Frames the device holds before it stops its queue. */
   ring?: number;
+  /** Packets its discipline keeps. */
+  queueLength?: number;
 }
 
 let lastStation = 0;
@@ -72,6 +74,7 @@ export class PairDevice {
       },
       startXmit: (m) => this.startXmit(m),
     });
+    if (options.queueLength !== undefined) this.device.txQueueLength = options.queueLength;
     const station = ++lastStation;
     this.device.address.set([2, 0, 0, 0, station >> 8, station & 0xff]);
     this.device.link = { bitsPerSecond: options.bitsPerSecond ?? 0, fullDuplex: true };

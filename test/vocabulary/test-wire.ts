@@ -76,6 +76,11 @@ export class TestWire implements Medium {
     for (const bytes of frames) this.station?.receive(this.pool.from(bytes));
   }
 
+  /** The same frame arrives `count` times now; leaves no garbage. */
+  deliverMany(bytes: Uint8Array, count: number): void {
+    for (let i = 0; i < count; i++) this.station?.receive(this.pool.from(bytes));
+  }
+
   /** This one arrives now, with a wrong FCS. */
   deliverDamaged(bytes: Uint8Array): void {
     const frame = this.pool.from(bytes);

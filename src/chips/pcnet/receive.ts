@@ -102,13 +102,12 @@ export class Receiver {
     let total = length + FCS_BYTES;
     if ((core.csr4 & ASTRP_RCV) !== 0) total = strippedLength(frame);
     if (total > length) {
-      this.fcs = crc32Words(frame, FRAME_START, length);
+      this.fcs = frame.goodFcs();
       if (frame.fcsExplicit && (frame.fcs | 0) !== this.fcs) {
         this.fcs = frame.fcs | 0;
         flags |= ERR | CRC;
       }
-    } else if (frame.fcsExplicit && (frame.fcs | 0) !== crc32Words(frame, FRAME_START, length))
-      flags |= ERR | CRC;
+    } else if (frame.damaged) flags |= ERR | CRC;
 
     const buffer = core.bufferAddress(at);
     if (total > core.bufferBytes(at)) {

@@ -112,7 +112,8 @@ export class Transmitter {
       return false;
     }
     const at = address >>> 2;
-    const status = memory.u32[at + core.statusWord];
+    // Signed: with OWN set the unsigned word would be a heap number, 16 bytes of garbage a frame.
+    const status = memory.u32[at + core.statusWord] | 0;
     if ((status & OWN) === 0) return false;
     if ((status & STP) === 0) {
       // Not the start of a frame: given back unread, so that the ring gets in step again.

@@ -109,6 +109,8 @@ export class Adapter {
   opened = false;
   /** The chip was started and is not known to have stopped. */
   running = false;
+  /** Why the last restart failed; empty when it did not. */
+  lastFailure = '';
   /** CSR3 as written. */
   csr3 = 0;
   irqAction: IrqAction | null = null;

@@ -10,9 +10,12 @@ import { receive } from './receive.ts';
 import { GONE } from './registers.ts';
 import { abandonTransmit, completeTransmit } from './transmit.ts';
 
-/** CSR3 while interrupts are wanted, and while the poll function looks after receive and transmit. IDON is waited for. */
+/**
+ * CSR3 while interrupts are wanted, and while the poll function looks after receive and transmit. IDON is waited for. MISS
+ * is masked while polling: under overload each frame without a descriptor would interrupt the poll that makes room.
+ */
 export const CSR3_INTERRUPTS = CSR3.IDONM;
-export const CSR3_POLLING = CSR3.IDONM | CSR3.RINTM | CSR3.TINTM;
+export const CSR3_POLLING = CSR3.IDONM | CSR3.RINTM | CSR3.TINTM | CSR3.MISSM;
 /** Short frames are padded by the chip; of CSR4's causes only the wrap of the missed frame counter interrupts. */
 const CSR4_SETTING = CSR4.APAD_XMT | CSR4.RCVCCOM | CSR4.TXSTRTM | CSR4.JABM;
 /** Reads of CSR0 that IDON is waited for: the block is seven words, read in a few microseconds; a read takes about one. */
@@ -24,7 +27,7 @@ const INIT_READS = 1000;
  */
 export function initialise(a: Adapter, mode: number): void {
   const { regs, settings, device } = a;
-  if (!regs.reset()) throw new Error('does not come out of reset');
+  if (!regs.reset()) throw new Error('the chip does not come out of reset');
   a.lastMissed = 0;
   a.lastCollisions = 0;
   regs.writeBcr(BCR.SWS, settings.softwareStyle);
@@ -56,10 +59,10 @@ export function initialise(a: Adapter, mode: number): void {
   for (let i = 0; i < INIT_READS; i++) {
     const csr0 = regs.readCsr(0);
     if (csr0 === GONE) break;
-    if ((csr0 & CSR0.MERR) !== 0) throw new Error('nobody answers its bus accesses (MERR)');
+    if ((csr0 & CSR0.MERR) !== 0) throw new Error('nobody answers the chip on the bus (MERR)');
     if ((csr0 & CSR0.IDON) !== 0) return;
   }
-  throw new Error('does not read its initialization block (no IDON)');
+  throw new Error('the chip does not read its initialization block (no IDON)');
 }
 
 /** Initialises it for traffic and starts it. Lock held. Throws what initialise throws; then the chip is stopped. */
@@ -161,13 +164,11 @@ export function restart(a: Adapter, reason: number): void {
     failure = (error as Error).message;
   }
   lock.unlockIrq(cpu);
-  if (failure === '') {
-    queue.wake();
-    return;
-  }
-  // The link watch tries again.
-  machine.log(`${device.name}: restart failed: the chip ${failure}`);
-  device.setCarrier(false);
+  // The link watch tries again and again; people are told once.
+  if (failure !== '' && failure !== a.lastFailure) machine.log(`${device.name}: restart failed: ${failure}`);
+  a.lastFailure = failure;
+  if (failure === '') queue.wake();
+  else device.setCarrier(false);
 }
 
 /** Frees everything that waits in the rings of a stopped chip. Lock held. */

@@ -158,39 +158,35 @@ describe('the bus', () => {
     host.run(10 * SECOND);
     expect(host.device.carrier).toBe(false);
     expect(host.card.accesses - before).toBeLessThan(100_000);
+    expect(host.log.filter((line) => line.includes('restart failed'))).toHaveLength(1);
     host.close();
     expect(host.census()).toMatchObject({ mbufs: 0, irqHandlers: 0, callouts: [] });
   });
 
-  test('a chip that stopped itself is started again', () => {
+  test('with a descriptor that points nowhere: the chip stops itself, and is started again', () => {
     const host = up();
-    // A master abort: a descriptor that points nowhere.
-    host.machine.memory.u32[rings(host).tx >>> 2] = 0;
+    const { u32 } = host.machine.memory;
     const at = rings(host).tx >>> 2;
-    host.machine.memory.u32[at + 2] = 0xfffff000;
-    host.machine.memory.u32[at + 1] = TMD1.OWN | TMD1.STP | TMD1.ENP | 0xffc4;
-    host.run(SECOND);
-    host.run(3 * SECOND);
+    u32[at + 2] = 0xfffff000;
+    u32[at + 1] = TMD1.OWN | TMD1.STP | TMD1.ENP | 0xffc4;
+    host.run(4 * SECOND);
     expect(host.stats.restarts).toBe(1);
     worksAgain(host);
+    host.expectConserved();
   });
 
-  test('an underflow turns the transmitter off, and it is turned on again', () => {
+  test('with a chain whose end is missing: the transmitter goes off, and is turned on again', () => {
     const host = up();
-    const at = rings(host).tx >>> 2;
-    host.machine.memory.u32[at + 2] = 0x2000;
-    host.send(frame(60));
-    host.run();
-    host.wire.frames.length = 0;
-    // A chain whose end is missing, as a store that never arrived would leave it.
     host.wire.stuck = true;
-    host.send(frame(60), [20]);
-    host.send(frame(60), [20]);
-    const ring = rings(host).tx >>> 2;
-    host.machine.memory.u32[ring + 4 * 4 + 1] &= ~TMD1.OWN;
+    host.send(frame(60));
+    host.send(frame(60, 1), [20]);
+    host.send(frame(60, 2));
+    // The second descriptor of the second packet, as if its OWN had never reached memory.
+    host.machine.memory.u32[(rings(host).tx >>> 2) + 4 * 2 + 1] &= ~TMD1.OWN;
     host.wire.release();
     host.run();
     expect(host.stats).toMatchObject({ tx_underflows: 1, tx_buffer_errors: 1, restarts: 1 });
+    expect(host.device.dropReport()).toEqual({ TX_ERROR: 2 });
     worksAgain(host);
     host.expectConserved();
   });
@@ -225,6 +221,23 @@ describe('a card that is pulled out', () => {
       expect(host.pci.dma.coherentBlocks).toBe(0);
     }
   });
+});
+
+test('a card that is put back is started again', () => {
+  const host = up();
+  host.card.pull();
+  host.run(3 * SECOND);
+  expect(host.log.at(-1)).toBe('host: eth0: the card does not answer any more');
+  expect(host.device.carrier).toBe(false);
+  host.card.putBack();
+  host.pci.enable();
+  host.pci.setMaster();
+  host.wire.attach(host.chip);
+  host.chip.carrierChanged();
+  host.run(SECOND);
+  expect(host.device.carrier).toBe(true);
+  worksAgain(host);
+  host.expectConserved();
 });
 
 describe('a chip that writes nonsense into its descriptors', () => {

@@ -85,7 +85,7 @@ export function poll(a: Adapter, budget: number): number {
   const { lock, regs, machine, napi } = a;
   const { cpu } = machine;
   lock.lockIrq(cpu);
-  if (budget > 0) regs.writeCsr(0, RINT | TINT | IENA);
+  if (budget > 0) regs.writeCsr(0, RINT | TINT | MISS | IENA);
   completeTransmit(a);
   wakeQueue(a);
   lock.unlockIrq(cpu);

@@ -189,6 +189,13 @@ describe.each(VARIANTS)('%s', (_name, chip, driver) => {
     expect(host.stats.rx_no_buffer).toBe(2);
     expect(host.device.rx.errors).toBe(2);
     for (const m of taken) host.machine.mbufs.freem(m);
+    // Without any buffer at all a short one is dropped too.
+    const rest = [];
+    for (let m = host.machine.mbufs.get(); m !== null; m = host.machine.mbufs.get()) rest.push(m);
+    host.wire.deliver(frame(60));
+    host.run();
+    expect(host.stats.rx_no_buffer).toBe(3);
+    for (const m of rest) host.machine.mbufs.freem(m);
     const burst = Array.from({ length: 64 }, (_, i) => frame(1000, i));
     host.wire.deliver(...burst);
     host.run();
@@ -274,6 +281,27 @@ describe('binding', () => {
     expect(() => makeHost({ driver: options })).toThrow(why);
   });
 
+  test('fails cleanly at whichever block of shared memory is refused', () => {
+    for (let fails = 1; fails <= 3; fails++) {
+      const host = makeHost({ bind: false });
+      const before = host.census();
+      const { dma } = host.pci;
+      const alloc = dma.allocCoherent.bind(dma);
+      let left = fails;
+      dma.allocCoherent = (size, align) => {
+        if (--left === 0) throw new Error('out of memory');
+        return alloc(size, align);
+      };
+      host.machine.process(() => host.bus.register(host.driver));
+      expect(host.bus.driverOf(host.pci)).toBe(null);
+      expect(host.census()).toEqual(before);
+      expect(host.log.at(-1)).toMatch(/failed: out of memory/);
+      host.bind();
+      host.open();
+      expect(host.device.carrier).toBe(true);
+    }
+  });
+
   test('changes its ring lengths while it is down', () => {
     const host = makeHost();
     expect(() => setRingLengths(host.pci, 256, 8)).toThrow(/only while it is down/);
@@ -308,12 +336,26 @@ describe('opening', () => {
     }
   });
 
+  test('fails cleanly when there is no interrupt to be had', () => {
+    const host = makeHost({ open: false });
+    const before = host.census();
+    const request = host.pci.requestIrq;
+    host.pci.requestIrq = () => {
+      throw new Error('no interrupt');
+    };
+    expect(() => host.open()).toThrow('eth0: no interrupt');
+    expect(host.census()).toEqual(before);
+    host.pci.requestIrq = request;
+    host.open();
+    expect(host.device.carrier).toBe(true);
+  });
+
   test('fails cleanly when the chip may not master the bus', () => {
     const host = makeHost({ open: false });
     host.pci.writeConfig(4, 2, 0x0003);
     const before = host.census();
     expect(() => host.open()).toThrow(
-      /eth0: the chip (does not read its initialization block|nobody answers)/,
+      /eth0: (the chip does not read its initialization block|nobody answers the chip)/,
     );
     expect(host.census()).toEqual(before);
     host.pci.setMaster();

@@ -138,19 +138,21 @@ function open(a: Adapter): void {
   clearTransmitRing(a);
   a.csr3 = CSR3_INTERRUPTS;
   a.lastTxDone = -1;
-  a.irqAction = pci.requestIrq(device.name, (cpu) => handleInterrupt(a, cpu));
   if (a.settings.napi) a.napi.enable();
   a.opened = true;
-  const { cpu } = machine;
-  lock.lockIrq(cpu);
   try {
-    startChip(a);
+    a.irqAction = pci.requestIrq(device.name, (cpu) => handleInterrupt(a, cpu));
+    const { cpu } = machine;
+    lock.lockIrq(cpu);
+    try {
+      startChip(a);
+    } finally {
+      lock.unlockIrq(cpu);
+    }
   } catch (error) {
-    lock.unlockIrq(cpu);
     stop(a);
-    throw new Error(`${device.name}: the chip ${(error as Error).message}`);
+    throw new Error(`${device.name}: ${(error as Error).message}`);
   }
-  lock.unlockIrq(cpu);
   device.txQueues[0].wake();
   watchLink(a);
 }

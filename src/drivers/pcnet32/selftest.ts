@@ -65,7 +65,7 @@ function testLoopback(a: Adapter, sent: number, received: number, failures: stri
   try {
     initialise(a, CSR15.LOOP | CSR15.INTL);
   } catch (error) {
-    failures.push(`loopback: the chip ${(error as Error).message}`);
+    failures.push(`loopback: ${(error as Error).message}`);
     return;
   }
   regs.writeCsr(0, CSR0.STRT | CSR0.TDMD | CSR0.IDON);

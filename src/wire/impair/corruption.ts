@@ -1,7 +1,6 @@
 // Bit errors. The FCS the sender computed is made explicit first, then bits are flipped in frame and FCS, so that a
 // receiver sees what it would see: bytes that do not fit their FCS. Up to 3 bits the CRC finds every error.
 
-import { crc32 } from '../crc32.ts';
 import { FRAME_START, type Frame } from '../frame.ts';
 import type { CorruptionOptions } from './options.ts';
 import type { Stage, StageParts } from './stage.ts';
@@ -25,10 +24,11 @@ export class Corruption implements Stage {
     const { random, counters, next } = this.parts;
     if (random.chance(this.probability)) {
       if (!frame.fcsExplicit) {
-        frame.fcs = crc32(frame.u8, FRAME_START, frame.length);
+        frame.fcs = frame.goodFcs() >>> 0;
         frame.fcsExplicit = true;
       }
       this.flip(frame);
+      frame.bytesChanged();
       counters.impair('corrupted');
     }
     next.take(frame);

@@ -35,7 +35,6 @@ class OrderedDelay implements Stage {
   private readonly parts: StageParts;
   private readonly delays: DelaySource;
   private readonly line: DelayLine;
-  private lastDue = 0;
 
   constructor(parts: StageParts, options: DelayOptions) {
     this.parts = parts;
@@ -49,9 +48,8 @@ class OrderedDelay implements Stage {
 
   take(frame: Frame): void {
     const { clock, counters } = this.parts;
-    this.lastDue = Math.max(this.lastDue, clock.now() + this.delays.nextNs());
     counters.impair('delayed');
-    this.line.hold(frame, this.lastDue);
+    this.line.hold(frame, clock.now() + this.delays.nextNs());
   }
 
   clear(): number {

@@ -1,0 +1,59 @@
+// `softnet check`: what is wrong with lab files.
+
+import { LabRunError } from '../lab/lab.ts';
+import { formatProblem, LabFileError, type Problem } from '../lab/problem.ts';
+import { openLab } from '../lab/server/files.ts';
+import type { LabSpec } from '../lab/spec.ts';
+import { EXIT_OK, EXIT_USER_ERROR, type Io } from './io.ts';
+
+interface Checked {
+  file: string;
+  ok: boolean;
+  problems: Problem[];
+}
+
+/** Reads each file, and the captures it names. */
+export function checkCommand(io: Io, files: readonly string[], options: { json?: boolean }): number {
+  const results = files.map((file) => check(io, file, options.json === true));
+  if (options.json === true) io.out(`${JSON.stringify({ ok: results.every((result) => result.ok), files: results })}\n`);
+  return results.every((result) => result.ok) ? EXIT_OK : EXIT_USER_ERROR;
+}
+
+function check(io: Io, file: string, quiet: boolean): Checked {
+  const problems: Problem[] = [];
+  try {
+    const { spec, readFile } = openLab(file);
+    for (const port of spec.ports) {
+      if (port.kind !== 'replay') continue;
+      try {
+        readFile(port.file);
+      } catch (error) {
+        problems.push({ file, line: 1, column: 1, message: `port "${port.name}": ${port.file}: ${(error as Error).message}` });
+      }
+    }
+    if (!quiet && problems.length === 0) io.out(`${file}: ok: ${describe(spec)}\n`);
+  } catch (error) {
+    if (error instanceof LabFileError) problems.push(...error.problems);
+    else if (error instanceof LabRunError) problems.push({ file, line: 1, column: 1, message: error.message });
+    else throw error;
+  }
+  if (!quiet) for (const problem of problems) io.err(`${formatProblem(problem)}\n`);
+  return { file, ok: problems.length === 0, problems };
+}
+
+function describe(spec: LabSpec): string {
+  const nics = spec.hosts.reduce((sum, host) => sum + host.nics.length, 0);
+  const counts: [number, string, string][] = [
+    [spec.hosts.length, 'host', 'hosts'],
+    [nics, 'NIC', 'NICs'],
+    [spec.links.length, 'link', 'links'],
+    [spec.switches.length, 'switch', 'switches'],
+    [spec.hubs.length, 'hub', 'hubs'],
+    [spec.ports.length, 'port', 'ports'],
+    [spec.traffic.length, 'flow', 'flows'],
+  ];
+  return counts
+    .filter(([count]) => count > 0)
+    .map(([count, one, many]) => `${count} ${count === 1 ? one : many}`)
+    .join(', ');
+}

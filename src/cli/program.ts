@@ -1,0 +1,102 @@
+// The commands, their options and their help.
+
+import { readFileSync } from 'node:fs';
+import { Command, InvalidArgumentError } from 'commander';
+import { parseSpan } from '../lab/units.ts';
+import { benchCommand } from './bench.ts';
+import { checkCommand } from './check.ts';
+import type { Io } from './io.ts';
+import { livelockCommand } from './livelock.ts';
+import { type RunOptions, runLab } from './run.ts';
+
+/** The commands over `io`; each sets the exit code by `exit`. */
+export function makeProgram(io: Io, exit: (code: number) => void): Command {
+  const program = new Command('softnet');
+  program
+    .description('The network device layer as software you can run, watch and break.')
+    .version(version())
+    .configureOutput({ writeOut: (text) => io.out(text), writeErr: (text) => io.err(text) })
+    .exitOverride()
+    .showHelpAfterError('(--help says more)');
+
+  const addRun = (mode: 'up' | 'sim', command: Command): Command =>
+    command
+      .option('--seed <n>', 'seed of all chance, in place of the file\'s', wholeNumber)
+      .option('--json', 'print one JSON object instead of tables')
+      .option('--pcap <dir>', 'write a pcapng file for each link into this folder')
+      .option('--trace <file>', 'write a trace: .txt or .log is text, anything else opens in ui.perfetto.dev')
+      .action(async (file: string, options: RunOptions) => exit(await runLab(io, mode, file, options)));
+
+  addRun(
+    'up',
+    program
+      .command('up')
+      .summary('run a lab in real time')
+      .description('Runs a lab in real time, until its time is over or Ctrl-C, and prints what happened.')
+      .argument('[file]', 'lab file, or the name of one that comes with softnet', 'default')
+      .option('--for <time>', 'how long, like 5s; without it until Ctrl-C', time),
+  ).addHelpText('after', examples('softnet up --for 5s', 'softnet up tap            # as root: the kernel pings a lab host', 'softnet up my.yaml --json --for 1min --pcap captures'));
+
+  addRun(
+    'sim',
+    program
+      .command('sim')
+      .summary('run a lab in virtual time')
+      .description('Runs a lab in virtual time: the same seed gives the same run, byte for byte.')
+      .argument('<file>', 'lab file, or the name of one that comes with softnet')
+      .option('--for <time>', 'how much virtual time of traffic, like 2s (default: 1s)', time),
+  ).addHelpText('after', examples('softnet sim default --for 2s --seed 7', 'softnet sim lossy --trace trace.json   # open it in ui.perfetto.dev', 'softnet sim router --trace trace.txt --json'));
+
+  program
+    .command('check')
+    .summary('say what is wrong with lab files')
+    .description('Reads lab files and says what is wrong with them, where, and what would be right.')
+    .argument('<files...>', 'lab files')
+    .option('--json', 'print one JSON object')
+    .action((files: string[], options: { json?: boolean }) => exit(checkCommand(io, files, options)))
+    .addHelpText('after', examples('softnet check my.yaml', 'softnet check --json labs/*.yaml'));
+
+  program
+    .command('livelock')
+    .summary('interrupts against polling under overload')
+    .description('Feeds a host at 10% to 400% of what it can do, with NAPI and with an interrupt for every packet.')
+    .argument('[file]', 'lab file with a generator port', 'livelock')
+    .option('--for <time>', 'virtual time at each load (default: 300ms)', time)
+    .option('--json', 'print one JSON object')
+    .action(async (file: string, options: { for?: number; json?: boolean }) => exit(await livelockCommand(io, file, options)))
+    .addHelpText('after', examples('softnet livelock', 'softnet livelock --json --for 1s'));
+
+  program
+    .command('bench')
+    .summary('measure packets per second')
+    .description('Measures receive, transmit and forward, each beside a bare ring in the same run.')
+    .option('--json', 'print a JSON array')
+    .option('--quick', 'a shorter run, for a first impression')
+    .action(async (options: { json?: boolean; quick?: boolean }) => exit(await benchCommand(io, options)))
+    .addHelpText('after', examples('softnet bench', 'node --expose-gc dist/cli/main.js bench --json'));
+
+  program.addHelpText('after', examples('softnet up --for 5s', 'softnet sim lossy --for 2s --seed 7', 'softnet check my.yaml'));
+  return program;
+}
+
+function examples(...lines: string[]): string {
+  return `\nExamples:\n${lines.map((line) => `  ${line}`).join('\n')}`;
+}
+
+function time(text: string): number {
+  try {
+    return parseSpan(text);
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message);
+  }
+}
+
+function wholeNumber(text: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError(`"${text}": a whole number, 0 or more, would be right`);
+}
+
+function version(): string {
+  const file = new URL('../../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+}

@@ -1,0 +1,166 @@
+// A run's report as tables for people.
+
+import Table from 'cli-table3';
+import type { LabReport } from '../lab/report.ts';
+import { humanBytes, humanCount, humanCounts, humanRate, humanShare, humanTime } from './human.ts';
+
+/** All tables of a report, the last line saying whether anything vanished. */
+export function reportTables(report: LabReport): string {
+  const { lab, seed, clock, durationNs, settleNs } = report;
+  const kind = clock === 'virtual' ? 'virtual time' : 'real time';
+  const parts = [
+    `lab ${lab}, seed ${seed}, ${humanTime(durationNs)} of traffic in ${kind}, links up after ${humanTime(settleNs)}`,
+    section('flows', flowTable(report), report.flows.length),
+    section('devices', deviceTable(report), countDevices(report)),
+    section('links', linkTable(report), Object.keys(report.links).length),
+    section('CPUs', cpuTable(report), Object.keys(report.hosts).length),
+    serviceLines(report),
+    portLines(report),
+    `\n${conservationLine(report)}`,
+  ];
+  return `${parts.filter((part) => part !== '').join('\n')}\n`;
+}
+
+export function conservationLine(report: LabReport): string {
+  const { accounted, vanished } = report.conservation;
+  if (vanished.length === 0) return `nothing vanished: ${humanCount(accounted)} frames accounted for`;
+  const places = vanished.map(({ where, frames }) => `${where}: ${humanCount(frames)}`);
+  return `VANISHED: of ${humanCount(accounted)} frames some cannot be accounted for: ${places.join(', ')}`;
+}
+
+/** A table without colours and with light lines; the columns named in `right` are numbers. */
+export function table(head: string[], right: number[], rows: string[][]): string {
+  const drawn = new Table({
+    head,
+    colAligns: head.map((_, i) => (right.includes(i) ? 'right' : 'left')),
+    style: { head: [], border: [], compact: true, 'padding-left': 0, 'padding-right': 2 },
+    chars: Object.fromEntries(
+      ['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right', 'left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid', 'middle'].map((name) => [name, '']),
+    ),
+  });
+  drawn.push(...rows);
+  return drawn
+    .toString()
+    .split('\n')
+    .map((line) => `  ${line}`.trimEnd())
+    .join('\n');
+}
+
+function section(title: string, text: string, rows: number): string {
+  return rows === 0 ? '' : `\n${title}\n${text}`;
+}
+
+function countDevices(report: LabReport): number {
+  return Object.values(report.hosts).reduce((sum, host) => sum + Object.keys(host.devices).length, 0);
+}
+
+function flowTable(report: LabReport): string {
+  const rows = report.flows.map((flow) => {
+    const { name, kind, from, to, sent, received, lost, latencyNs, trouble, duplicated = 0 } = flow;
+    const notes = [duplicated > 0 ? `${humanCount(duplicated)} duplicates` : '', trouble ?? ''].filter((note) => note !== '');
+    return [
+      name,
+      kind,
+      `${from} > ${to}`,
+      humanCount(sent),
+      humanCount(received),
+      sent > 0 ? `${humanCount(lost)} (${humanShare(lost / sent)})` : humanCount(lost),
+      latencyNs === null ? '-' : humanTime(latencyNs.p50),
+      latencyNs === null ? '-' : humanTime(latencyNs.p99),
+      notes.join('; '),
+    ];
+  });
+  return table(['flow', 'kind', 'way', 'sent', 'received', 'lost', 'p50', 'p99', ''], [3, 4, 5, 6, 7], rows);
+}
+
+function deviceTable(report: LabReport): string {
+  const rows: string[][] = [];
+  for (const [host, { devices }] of Object.entries(report.hosts)) {
+    for (const [name, device] of Object.entries(devices)) {
+      const { rx, tx, interrupts, polls, packetsPerPoll, hardware, driver } = device;
+      const drops = { ...hardware, ...pick(driver, 'rx_no_buffer'), ...device.drops };
+      rows.push([
+        `${host}.${name}`,
+        device.carrier ? 'up' : 'no link',
+        humanCount(rx.packets),
+        humanBytes(rx.bytes),
+        humanCount(tx.packets),
+        humanBytes(tx.bytes),
+        humanCount(interrupts),
+        humanCount(polls),
+        packetsPerPoll.toFixed(2),
+        humanCounts(drops),
+      ]);
+    }
+  }
+  const head = ['device', 'link', 'rx packets', 'rx', 'tx packets', 'tx', 'interrupts', 'polls', 'packets/poll', 'drops'];
+  return table(head, [2, 3, 4, 5, 6, 7, 8], rows);
+}
+
+function pick(counters: Readonly<Record<string, number>>, name: string): Record<string, number> {
+  return counters[name] === undefined ? {} : { [name]: counters[name] };
+}
+
+function linkTable(report: LabReport): string {
+  const rows: string[][] = [];
+  for (const [name, link] of Object.entries(report.links)) {
+    const totals = Object.fromEntries(Object.entries(link.totals).filter(([key]) => key !== 'addresses'));
+    for (const [direction, way] of Object.entries(link.directions)) {
+      rows.push([
+        name,
+        direction.replace('>', ' > '),
+        link.kind === 'switch' ? '-' : humanRate(link.bitsPerSecond),
+        humanCount(way.frames),
+        humanBytes(way.bytes),
+        direction.endsWith('.in') ? '-' : humanShare(way.utilisation),
+        humanCounts(way.drops),
+        humanCounts({ ...way.impairments, ...(direction === Object.keys(link.directions)[0] ? totals : {}) }),
+      ]);
+    }
+  }
+  return table(['link', 'way', 'rate', 'frames', 'bytes', 'use', 'drops', 'what happened'], [2, 3, 4, 5], rows);
+}
+
+function cpuTable(report: LabReport): string {
+  const rows: string[][] = [];
+  for (const [host, { cpus }] of Object.entries(report.hosts)) {
+    cpus.forEach((cpu, i) => {
+      const { idle, process, softirq, hardirq } = cpu.timeNs;
+      const all = idle + process + softirq + hardirq;
+      const share = (time: number): string => (all > 0 ? humanShare(time / all) : '-');
+      rows.push([
+        `${host}/cpu${i}`,
+        cpu.profile,
+        share(idle),
+        share(process),
+        share(softirq),
+        share(hardirq),
+        humanCount(cpu.interrupts),
+        humanCount(cpu.softirqRounds),
+        humanCount(cpu.ksoftirqdWakes),
+        humanCount(cpu.contextSwitches),
+      ]);
+    });
+  }
+  const head = ['cpu', 'profile', 'idle', 'process', 'softirq', 'hardirq', 'interrupts', 'softirq rounds', 'ksoftirqd', 'switches'];
+  return table(head, [2, 3, 4, 5, 6, 7, 8, 9], rows);
+}
+
+function serviceLines(report: LabReport): string {
+  const lines: string[] = [];
+  for (const [host, { services }] of Object.entries(report.hosts)) {
+    for (const { kind, port, packets, bytes, refused } of services) {
+      const size = bytes === undefined ? '' : ` (${humanBytes(bytes)})`;
+      lines.push(`  ${host} ${kind} ${port}: ${humanCount(packets)} packets${size}, ${humanCount(refused)} refused`);
+    }
+  }
+  return lines.length === 0 ? '' : `\nservices\n${lines.join('\n')}`;
+}
+
+function portLines(report: LabReport): string {
+  const lines = Object.entries(report.ports).map(([name, port]) => {
+    const { fromKernel, toKernel } = port as Record<string, Record<string, number>>;
+    return `  ${name}: from the kernel ${humanCounts(fromKernel)}\n  ${name}: to the kernel ${humanCounts(toKernel)}`;
+  });
+  return lines.length === 0 ? '' : `\nports\n${lines.join('\n')}`;
+}

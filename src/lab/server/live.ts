@@ -1,0 +1,88 @@
+// A run in real time. The loop runs what is due on the clock and takes in what waits outside, then rests: asleep in the event
+// loop while there are milliseconds to spare, in short naps when the next event is near, so that it neither burns a CPU
+// while idle nor adds latency that counts.
+
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
+import type { SystemClock } from '../../kernel/clock.ts';
+import type { Lab } from '../lab.ts';
+import { DRAIN_LIMIT_NS, SETTLE_LIMIT_NS } from '../run-virtual.ts';
+
+export interface LiveOptions {
+  /** Time of traffic; without it until `signal`, or until all traffic has ended by itself. */
+  forNs?: number;
+  /** Ends the traffic; what is under way still arrives. */
+  signal: AbortSignal;
+  /** Called now and then with the ns of traffic so far; -1: the links are not up yet. */
+  progress?: (elapsedNs: number) => void;
+}
+
+/** Frames taken in from a port before the clock gets its turn. */
+const PORT_BATCH = 256;
+/** Timers of the event loop are late by up to 1 ms: what is nearer than this is waited for in naps. */
+const NEAR_NS = 2_000_000;
+const TIMER_SLACK_NS = 1_000_000;
+/** Longest sleep, after which somebody looks whether the run is over. */
+const LONGEST_SLEEP_NS = 100_000_000;
+/** A nap's overhead, and its length while a frame may come from outside. */
+const NAP_SLACK_NS = 60_000;
+const NAP_WITH_PORTS_NS = 50_000;
+const PROGRESS_NS = 500_000_000;
+
+export async function runLive(lab: Lab, options: LiveOptions): Promise<void> {
+  const { forNs = Infinity, signal, progress = () => {} } = options;
+  const { clock } = lab;
+  lab.bringUp();
+  let told = clock.now();
+  const tell = (elapsedNs: number): void => {
+    if (clock.now() - told < PROGRESS_NS) return;
+    told = clock.now();
+    progress(elapsedNs);
+  };
+  await pump(lab, clock.now() + SETTLE_LIMIT_NS, () => {
+    tell(-1);
+    return lab.linksUp || signal.aborted;
+  });
+  lab.startTraffic();
+  const start = clock.now();
+  await pump(lab, start + forNs, () => {
+    tell(clock.now() - start);
+    return signal.aborted || lab.trafficEnded;
+  });
+  lab.stopTraffic();
+  await pump(lab, clock.now() + DRAIN_LIMIT_NS, () => lab.quiet);
+  lab.close();
+  lab.finish();
+}
+
+/** Runs the lab until `endNs`, or until `isOver`. */
+async function pump(lab: Lab, endNs: number, isOver: () => boolean): Promise<void> {
+  const clock = lab.clock as SystemClock;
+  const { outside } = lab;
+  while (!isOver()) {
+    let waitNs = clock.poll();
+    for (const port of outside) if (port.poll(PORT_BATCH) > 0) waitNs = 0;
+    const leftNs = endNs - clock.now();
+    if (leftNs <= 0) return;
+    await rest(lab, Math.min(waitNs, leftNs));
+  }
+}
+
+const napCell = new Int32Array(new SharedArrayBuffer(4));
+
+async function rest(lab: Lab, waitNs: number): Promise<void> {
+  const { outside } = lab;
+  if (waitNs >= NEAR_NS) {
+    const sleepMs = Math.floor(Math.min(waitNs - TIMER_SLACK_NS, LONGEST_SLEEP_NS) / 1e6);
+    if (outside.length === 0) await sleep(sleepMs);
+    else {
+      await Promise.race(outside.map((port) => port.waitReadable(sleepMs)));
+      for (const port of outside) port.cancelWait();
+    }
+    return;
+  }
+  const napNs = Math.min(waitNs - NAP_SLACK_NS, outside.length === 0 ? NEAR_NS : NAP_WITH_PORTS_NS);
+  // Blocks the thread, for less than a timer could tell.
+  if (napNs > 0) Atomics.wait(napCell, 0, 0, napNs / 1e6);
+  // Signals and other events get their turn.
+  await nextTurn();
+}

@@ -1,0 +1,67 @@
+// What a run writes beside its report: a capture for each link, a trace. Written as it comes, so a long run takes no memory.
+
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Tracer } from '../../kernel/trace.ts';
+import { FileSink } from '../../ports/capture-file.ts';
+import { CaptureSink } from '../../ports/capture-sink.ts';
+import { LabRunError } from '../lab.ts';
+import { ChromeTrace } from '../trace-chrome.ts';
+import { traceToText } from '../trace-text.ts';
+import type { Observe } from '../wires.ts';
+
+/** One pcapng file a link, in a folder. */
+export class LinkCaptures {
+  readonly observe: Observe;
+  private readonly open: { file: FileSink; capture: CaptureSink }[] = [];
+
+  /** `epochSeconds`: seconds since 1970 at the clock's time 0. Makes the folder. */
+  constructor(folder: string, epochSeconds: number) {
+    usable(folder, () => mkdirSync(folder, { recursive: true }));
+    this.observe = (link, place) => {
+      const path = join(folder, `${link}.pcapng`);
+      const file = usable(path, () => new FileSink(path));
+      const capture = new CaptureSink(file, { epochSeconds });
+      this.open.push({ file, capture });
+      return capture.observer(place);
+    };
+  }
+
+  close(): void {
+    for (const { file, capture } of this.open.splice(0)) {
+      capture.close();
+      file.close();
+    }
+  }
+}
+
+/** A trace in the format that the file's name asks for: .txt or .log is text, anything else is for ui.perfetto.dev. */
+export class TraceFile {
+  private readonly file: FileSink;
+  private readonly chrome: ChromeTrace | null;
+  private readonly tracer: Tracer;
+  private readonly encoder = new TextEncoder();
+
+  constructor(path: string, tracer: Tracer) {
+    this.tracer = tracer;
+    this.file = usable(path, () => new FileSink(path));
+    const write = (text: string): void => this.file.write(this.encoder.encode(text));
+    this.chrome = /\.(txt|log)$/.test(path) ? null : new ChromeTrace(tracer, write);
+    tracer.start(this.chrome === null ? traceToText(tracer, write) : this.chrome.sink);
+  }
+
+  close(): void {
+    this.tracer.flush();
+    this.tracer.on = false;
+    this.chrome?.close();
+    this.file.close();
+  }
+}
+
+function usable<T>(path: string, open: () => T): T {
+  try {
+    return open();
+  } catch (error) {
+    throw new LabRunError(`${path} cannot be written: ${(error as Error).message}`);
+  }
+}
