@@ -66,7 +66,7 @@ export class BenchHost {
       const mac = Uint8Array.of(2, 0, 0, 0, 0, i + 1);
       bus.plug(3 + i, (host) => new Pcnet(host, medium, { variant: 'Am79C970A', mac }));
     }
-    bus.register(pcnet32Driver(this.layer, { rxRing: RING, txRing: RING }));
+    bus.register(pcnet32Driver(this.layer, { rxRing: RING, txRing: RING, copybreak: 0 }));
     this.machine.process(() => {
       for (const device of this.layer.devices) device.open();
     });
@@ -145,7 +145,7 @@ export class BenchHost {
     for (let i = 0; i < BATCH; i++) {
       const m = machine.mbufs.getcl();
       if (m === null) break;
-      m.data += LL_RESERVED_SPACE;
+      m.data += LL_RESERVED_SPACE - ETH_HLEN;
       m.length = length;
       m.packetLength = length;
       writeHeader(machine.memory.u8, m.data, device.address);

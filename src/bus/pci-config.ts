@@ -16,6 +16,7 @@ export const PCI_REVISION_ID = 0x08;
 export const PCI_CLASS_CODE = 0x09;
 export const PCI_CACHE_LINE_SIZE = 0x0c;
 export const PCI_LATENCY_TIMER = 0x0d;
+/** @public */
 export const PCI_HEADER_TYPE = 0x0e;
 export const PCI_BASE_ADDRESS_0 = 0x10;
 export const PCI_SUBSYSTEM_VENDOR_ID = 0x2c;
@@ -29,7 +30,9 @@ export const PCI_MAX_LAT = 0x3f;
 export const COMMAND_IO = 0x0001;
 export const COMMAND_MEMORY = 0x0002;
 export const COMMAND_MASTER = 0x0004;
+/** @public */
 export const COMMAND_PARITY = 0x0040;
+/** @public */
 export const COMMAND_SERR = 0x0100;
 export const COMMAND_INTX_DISABLE = 0x0400;
 const COMMAND_WRITABLE = 0x0547;

@@ -47,6 +47,8 @@ class LocalFunction implements PciFunction, DeviceHost {
   private readonly config: PciConfig;
   private readonly chip: PciChip;
   private readonly warned = new Set<string>();
+  /** The command register: it is asked at every access. */
+  private command = 0;
   private wanted = false;
   private driven = false;
 
@@ -59,6 +61,7 @@ class LocalFunction implements PciFunction, DeviceHost {
     this.chip = makeChip(this);
     this.config = new PciConfig(this.chip.identity);
     this.config.onCommand = (command) => {
+      this.command = command;
       this.dma.enabled = (command & COMMAND_MASTER) !== 0;
       this.drive();
     };
@@ -97,7 +100,7 @@ class LocalFunction implements PciFunction, DeviceHost {
   private decodes(bar: number, offset: number, width: Width): boolean {
     const spec = this.chip.identity.bars[bar];
     if (spec === undefined || offset < 0 || offset + width > spec.size) return false;
-    return (this.config.command & (spec.kind === 'io' ? COMMAND_IO : COMMAND_MEMORY)) !== 0;
+    return (this.command & (spec.kind === 'io' ? COMMAND_IO : COMMAND_MEMORY)) !== 0;
   }
 
   /** The pin, if there is one, follows the chip unless the command register disables INTx. */

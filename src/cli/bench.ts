@@ -7,7 +7,10 @@ import { table } from './tables.ts';
 
 export async function benchCommand(io: Io, options: { json?: boolean; quick?: boolean }): Promise<number> {
   const progress = new Progress(io);
-  const rows = await runBench({ quick: options.quick, progress: (what) => progress.say(`measuring ${what}`) });
+  const rows = await runBench({
+    quick: options.quick,
+    progress: (what) => progress.say(`measuring ${what}`),
+  });
   progress.end();
   io.out(options.json === true ? `${JSON.stringify(rows)}\n` : benchTable(rows));
   return EXIT_OK;

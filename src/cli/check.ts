@@ -15,7 +15,8 @@ interface Checked {
 /** Reads each file, and the captures it names. */
 export function checkCommand(io: Io, files: readonly string[], options: { json?: boolean }): number {
   const results = files.map((file) => check(io, file, options.json === true));
-  if (options.json === true) io.out(`${JSON.stringify({ ok: results.every((result) => result.ok), files: results })}\n`);
+  if (options.json === true)
+    io.out(`${JSON.stringify({ ok: results.every((result) => result.ok), files: results })}\n`);
   return results.every((result) => result.ok) ? EXIT_OK : EXIT_USER_ERROR;
 }
 
@@ -28,13 +29,19 @@ function check(io: Io, file: string, quiet: boolean): Checked {
       try {
         readFile(port.file);
       } catch (error) {
-        problems.push({ file, line: 1, column: 1, message: `port "${port.name}": ${port.file}: ${(error as Error).message}` });
+        problems.push({
+          file,
+          line: 1,
+          column: 1,
+          message: `port "${port.name}": ${port.file}: ${(error as Error).message}`,
+        });
       }
     }
     if (!quiet && problems.length === 0) io.out(`${file}: ok: ${describe(spec)}\n`);
   } catch (error) {
     if (error instanceof LabFileError) problems.push(...error.problems);
-    else if (error instanceof LabRunError) problems.push({ file, line: 1, column: 1, message: error.message });
+    else if (error instanceof LabRunError)
+      problems.push({ file, line: 1, column: 1, message: error.message });
     else throw error;
   }
   if (!quiet) for (const problem of problems) io.err(`${formatProblem(problem)}\n`);

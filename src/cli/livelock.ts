@@ -8,7 +8,11 @@ import { Progress } from './progress.ts';
 import { open } from './run.ts';
 import { table } from './tables.ts';
 
-export async function livelockCommand(io: Io, file: string, options: { for?: number; json?: boolean }): Promise<number> {
+export async function livelockCommand(
+  io: Io,
+  file: string,
+  options: { for?: number; json?: boolean },
+): Promise<number> {
   const progress = new Progress(io);
   try {
     const report = livelock(open(file).spec, { forNs: options.for, progress: (what) => progress.say(what) });
@@ -23,7 +27,16 @@ export async function livelockCommand(io: Io, file: string, options: { for?: num
 
 export function livelockTable(report: LivelockReport): string {
   const { lab, capacityPps } = report;
-  const head = ['load', 'offered/s', 'NAPI goodput/s', 'interrupts/packet', 'hardirq', 'no NAPI goodput/s', 'interrupts/packet', 'hardirq'];
+  const head = [
+    'load',
+    'offered/s',
+    'NAPI goodput/s',
+    'interrupts/packet',
+    'hardirq',
+    'no NAPI goodput/s',
+    'interrupts/packet',
+    'hardirq',
+  ];
   const rows = report.rows.map(({ load, offeredPps, polling, interrupts }) => [
     `${Math.round(load * 100)}%`,
     humanCount(offeredPps),
@@ -35,5 +48,9 @@ export function livelockTable(report: LivelockReport): string {
 }
 
 function point(measured: LivelockPoint): string[] {
-  return [humanCount(measured.goodputPps), measured.interruptsPerPacket.toFixed(3), humanShare(measured.hardirqShare)];
+  return [
+    humanCount(measured.goodputPps),
+    measured.interruptsPerPacket.toFixed(3),
+    humanShare(measured.hardirqShare),
+  ];
 }

@@ -24,8 +24,10 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
       io.err(`${error.message}\n`);
       return EXIT_USER_ERROR;
     }
-    if (error instanceof BrokenRunError) io.err(`softnet broke: ${error.message}\nto see it again: ${error.repeat}\n`);
-    else io.err(`softnet broke: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    if (error instanceof BrokenRunError)
+      io.err(`softnet broke: ${error.message}\nto see it again: ${error.repeat}\n`);
+    else
+      io.err(`softnet broke: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
     return EXIT_BROKEN;
   }
 }

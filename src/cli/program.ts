@@ -21,7 +21,7 @@ export function makeProgram(io: Io, exit: (code: number) => void): Command {
 
   const addRun = (mode: 'up' | 'sim', command: Command): Command =>
     command
-      .option('--seed <n>', 'seed of all chance, in place of the file\'s', wholeNumber)
+      .option('--seed <n>', "seed of all chance, in place of the file's", wholeNumber)
       .option('--json', 'print one JSON object instead of tables')
       .option('--pcap <dir>', 'write a pcapng file for each link into this folder')
       .option('--trace <file>', 'write a trace: .txt or .log is text, anything else opens in ui.perfetto.dev')
@@ -35,7 +35,14 @@ export function makeProgram(io: Io, exit: (code: number) => void): Command {
       .description('Runs a lab in real time, until its time is over or Ctrl-C, and prints what happened.')
       .argument('[file]', 'lab file, or the name of one that comes with softnet', 'default')
       .option('--for <time>', 'how long, like 5s; without it until Ctrl-C', time),
-  ).addHelpText('after', examples('softnet up --for 5s', 'softnet up tap            # as root: the kernel pings a lab host', 'softnet up my.yaml --json --for 1min --pcap captures'));
+  ).addHelpText(
+    'after',
+    examples(
+      'softnet up --for 5s',
+      'softnet up tap            # as root: the kernel pings a lab host',
+      'softnet up my.yaml --json --for 1min --pcap captures',
+    ),
+  );
 
   addRun(
     'sim',
@@ -45,7 +52,14 @@ export function makeProgram(io: Io, exit: (code: number) => void): Command {
       .description('Runs a lab in virtual time: the same seed gives the same run, byte for byte.')
       .argument('<file>', 'lab file, or the name of one that comes with softnet')
       .option('--for <time>', 'how much virtual time of traffic, like 2s (default: 1s)', time),
-  ).addHelpText('after', examples('softnet sim default --for 2s --seed 7', 'softnet sim lossy --trace trace.json   # open it in ui.perfetto.dev', 'softnet sim router --trace trace.txt --json'));
+  ).addHelpText(
+    'after',
+    examples(
+      'softnet sim default --for 2s --seed 7',
+      'softnet sim lossy --trace trace.json   # open it in ui.perfetto.dev',
+      'softnet sim router --trace trace.txt --json',
+    ),
+  );
 
   program
     .command('check')
@@ -59,11 +73,15 @@ export function makeProgram(io: Io, exit: (code: number) => void): Command {
   program
     .command('livelock')
     .summary('interrupts against polling under overload')
-    .description('Feeds a host at 10% to 400% of what it can do, with NAPI and with an interrupt for every packet.')
+    .description(
+      'Feeds a host at 10% to 400% of what it can do, with NAPI and with an interrupt for every packet.',
+    )
     .argument('[file]', 'lab file with a generator port', 'livelock')
     .option('--for <time>', 'virtual time at each load (default: 300ms)', time)
     .option('--json', 'print one JSON object')
-    .action(async (file: string, options: { for?: number; json?: boolean }) => exit(await livelockCommand(io, file, options)))
+    .action(async (file: string, options: { for?: number; json?: boolean }) =>
+      exit(await livelockCommand(io, file, options)),
+    )
     .addHelpText('after', examples('softnet livelock', 'softnet livelock --json --for 1s'));
 
   program
@@ -75,7 +93,10 @@ export function makeProgram(io: Io, exit: (code: number) => void): Command {
     .action(async (options: { json?: boolean; quick?: boolean }) => exit(await benchCommand(io, options)))
     .addHelpText('after', examples('softnet bench', 'node --expose-gc dist/cli/main.js bench --json'));
 
-  program.addHelpText('after', examples('softnet up --for 5s', 'softnet sim lossy --for 2s --seed 7', 'softnet check my.yaml'));
+  program.addHelpText(
+    'after',
+    examples('softnet up --for 5s', 'softnet sim lossy --for 2s --seed 7', 'softnet check my.yaml'),
+  );
   return program;
 }
 

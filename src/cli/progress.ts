@@ -22,7 +22,8 @@ export class Progress {
   /** Shows what is going on, if it is time to. */
   say(text: string): void {
     const now = this.io.now();
-    if (now - this.start < SILENT_MS || now - this.last < (this.io.errIsTerminal ? TERMINAL_MS : LINE_MS)) return;
+    if (now - this.start < SILENT_MS || now - this.last < (this.io.errIsTerminal ? TERMINAL_MS : LINE_MS))
+      return;
     this.last = now;
     this.drawn = true;
     // Back to the margin, and what a longer line left is wiped.

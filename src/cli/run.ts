@@ -114,8 +114,10 @@ class Run {
     const clock = mode === 'up' ? new SystemClock(() => performance.now()) : new VirtualClock();
     const tracer = new Tracer(options.trace === undefined ? 1024 : undefined);
     const epochSeconds = mode === 'up' ? Date.now() / 1000 : 0;
-    const captures = options.pcap === undefined ? null : userErrors(() => new LinkCaptures(options.pcap!, epochSeconds));
-    const trace = options.trace === undefined ? null : userErrors(() => new TraceFile(options.trace!, tracer));
+    const captures =
+      options.pcap === undefined ? null : userErrors(() => new LinkCaptures(options.pcap!, epochSeconds));
+    const trace =
+      options.trace === undefined ? null : userErrors(() => new TraceFile(options.trace!, tracer));
     const labOptions: LabOptions = {
       clock,
       readFile: this.disk.readFile,
@@ -138,6 +140,7 @@ class Run {
     } catch (error) {
       this.progress.end();
       if (error instanceof UserError) throw error;
+      if (error instanceof LabRunError) throw new UserError(error.message);
       throw new BrokenRunError(error, this.repeatCommand());
     } finally {
       lab?.close();
@@ -148,13 +151,17 @@ class Run {
 
   private async live(lab: Lab): Promise<void> {
     const { for: forNs } = this.options;
-    if (forNs === undefined && this.options.json !== true) this.io.err('running; Ctrl-C ends it with the report\n');
+    if (forNs === undefined && this.options.json !== true)
+      this.io.err('running; Ctrl-C ends it with the report\n');
     await runLive(lab, {
       forNs,
       signal: this.signal,
       progress: (elapsedNs) => {
         if (elapsedNs < 0) this.progress.say('waiting for the links to come up');
-        else this.progress.say(`${humanTime(elapsedNs)}${forNs === undefined ? '' : ` of ${humanTime(forNs)}`}${sums(lab)}`);
+        else
+          this.progress.say(
+            `${humanTime(elapsedNs)}${forNs === undefined ? '' : ` of ${humanTime(forNs)}`}${sums(lab)}`,
+          );
       },
     });
   }

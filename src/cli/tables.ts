@@ -35,7 +35,23 @@ export function table(head: string[], right: number[], rows: string[][]): string
     colAligns: head.map((_, i) => (right.includes(i) ? 'right' : 'left')),
     style: { head: [], border: [], compact: true, 'padding-left': 0, 'padding-right': 2 },
     chars: Object.fromEntries(
-      ['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right', 'left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid', 'middle'].map((name) => [name, '']),
+      [
+        'top',
+        'top-mid',
+        'top-left',
+        'top-right',
+        'bottom',
+        'bottom-mid',
+        'bottom-left',
+        'bottom-right',
+        'left',
+        'left-mid',
+        'mid',
+        'mid-mid',
+        'right',
+        'right-mid',
+        'middle',
+      ].map((name) => [name, '']),
     ),
   });
   drawn.push(...rows);
@@ -57,7 +73,9 @@ function countDevices(report: LabReport): number {
 function flowTable(report: LabReport): string {
   const rows = report.flows.map((flow) => {
     const { name, kind, from, to, sent, received, lost, latencyNs, trouble, duplicated = 0 } = flow;
-    const notes = [duplicated > 0 ? `${humanCount(duplicated)} duplicates` : '', trouble ?? ''].filter((note) => note !== '');
+    const notes = [duplicated > 0 ? `${humanCount(duplicated)} duplicates` : '', trouble ?? ''].filter(
+      (note) => note !== '',
+    );
     return [
       name,
       kind,
@@ -93,7 +111,18 @@ function deviceTable(report: LabReport): string {
       ]);
     }
   }
-  const head = ['device', 'link', 'rx packets', 'rx', 'tx packets', 'tx', 'interrupts', 'polls', 'packets/poll', 'drops'];
+  const head = [
+    'device',
+    'link',
+    'rx packets',
+    'rx',
+    'tx packets',
+    'tx',
+    'interrupts',
+    'polls',
+    'packets/poll',
+    'drops',
+  ];
   return table(head, [2, 3, 4, 5, 6, 7, 8], rows);
 }
 
@@ -118,7 +147,11 @@ function linkTable(report: LabReport): string {
       ]);
     }
   }
-  return table(['link', 'way', 'rate', 'frames', 'bytes', 'use', 'drops', 'what happened'], [2, 3, 4, 5], rows);
+  return table(
+    ['link', 'way', 'rate', 'frames', 'bytes', 'use', 'drops', 'what happened'],
+    [2, 3, 4, 5],
+    rows,
+  );
 }
 
 function cpuTable(report: LabReport): string {
@@ -142,7 +175,18 @@ function cpuTable(report: LabReport): string {
       ]);
     });
   }
-  const head = ['cpu', 'profile', 'idle', 'process', 'softirq', 'hardirq', 'interrupts', 'softirq rounds', 'ksoftirqd', 'switches'];
+  const head = [
+    'cpu',
+    'profile',
+    'idle',
+    'process',
+    'softirq',
+    'hardirq',
+    'interrupts',
+    'softirq rounds',
+    'ksoftirqd',
+    'switches',
+  ];
   return table(head, [2, 3, 4, 5, 6, 7, 8, 9], rows);
 }
 
@@ -151,7 +195,9 @@ function serviceLines(report: LabReport): string {
   for (const [host, { services }] of Object.entries(report.hosts)) {
     for (const { kind, port, packets, bytes, refused } of services) {
       const size = bytes === undefined ? '' : ` (${humanBytes(bytes)})`;
-      lines.push(`  ${host} ${kind} ${port}: ${humanCount(packets)} packets${size}, ${humanCount(refused)} refused`);
+      lines.push(
+        `  ${host} ${kind} ${port}: ${humanCount(packets)} packets${size}, ${humanCount(refused)} refused`,
+      );
     }
   }
   return lines.length === 0 ? '' : `\nservices\n${lines.join('\n')}`;

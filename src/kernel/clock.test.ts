@@ -94,7 +94,12 @@ test('the activity that has been ready longest runs first; of equals the one tha
   const clock = new VirtualClock();
   clock.advanceTo(100);
   const order: string[] = [];
-  for (const [name, since] of [['late', 90], ['first', 20], ['second', 20], ['early', 10]] as const) {
+  for (const [name, since] of [
+    ['late', 90],
+    ['first', 20],
+    ['second', 20],
+    ['early', 10],
+  ] as const) {
     clock.ready(activity(name, since, () => order.push(name)));
   }
   clock.run(100);

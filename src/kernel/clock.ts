@@ -217,7 +217,7 @@ export class VirtualClock implements Clock {
 
   arm(event: ClockEvent, timeNs: number): void {
     const now = this.times[CLOCK_NOW];
-    const when = timeNs > now ? timeNs : now;
+    const when = Math.max(timeNs, now);
     const later = when >= event.when;
     event.when = when;
     this.place(event, later);

@@ -13,7 +13,13 @@ test('work runs in process context, at once, and the CPU is idle afterwards', ()
 });
 
 test('what is charged in each context adds up to the time that passed', () => {
-  const profile = costing({ systemCall: 10, interruptEntry: 5, interruptExit: 2, softirqEntry: 3, contextSwitch: 7 });
+  const profile = costing({
+    systemCall: 10,
+    interruptEntry: 5,
+    interruptExit: 2,
+    softirqEntry: 3,
+    contextSwitch: 7,
+  });
   const { machine, cpu, clock } = oneMachine({ profile });
   machine.openSoftirq(NET_RX_SOFTIRQ, (on) => on.charge(100));
   machine.irq.request(3, 'dev', (on) => {
@@ -40,7 +46,10 @@ test('an interrupt comes in the middle of a charge, at its time, and the charge 
     cpu.charge(100);
     seen.push(['after', cpu.now()]);
   });
-  expect(seen).toEqual([['handler', 35], ['after', 125]]);
+  expect(seen).toEqual([
+    ['handler', 35],
+    ['after', 125],
+  ]);
 });
 
 test('hardware events that are due in a charge fire in order and see their own time', () => {

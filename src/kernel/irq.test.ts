@@ -32,7 +32,11 @@ test('an interrupt for an idle CPU is delivered when the clock runs', () => {
 test('with interrupts disabled a line waits, highest priority first when they are enabled again', () => {
   const { machine, cpu } = oneMachine();
   const order: number[] = [];
-  for (const [number, priority] of [[1, 1], [2, 5], [3, 3]]) {
+  for (const [number, priority] of [
+    [1, 1],
+    [2, 5],
+    [3, 3],
+  ]) {
     machine.irq.line(number).priority = priority;
     machine.irq.request(number, 'dev', () => {
       order.push(number);
@@ -174,7 +178,10 @@ test('a level nobody claims is shut after a thousand deliveries, with a warning,
   expect(line.delivered).toBe(1001);
 });
 
-for (const [name, profile] of [['time stands still', costing({})], ['time moves', costing({ interruptEntry: 5 })]] as const) {
+for (const [name, profile] of [
+  ['time stands still', costing({})],
+  ['time moves', costing({ interruptEntry: 5 })],
+] as const) {
   test(`a cause that its handler claims and never clears shuts the line, when ${name}`, () => {
     const { machine, log } = oneMachine({ profile });
     machine.irq.request(5, 'liar', () => true);

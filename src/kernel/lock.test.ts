@@ -55,7 +55,10 @@ test('two locks taken in both orders are a dead-lock, found without the collisio
   const b = new SpinLock('b');
   expect(() =>
     machine.process(() => {
-      for (const [first, second] of [[a, b], [b, a]]) {
+      for (const [first, second] of [
+        [a, b],
+        [b, a],
+      ]) {
         first.lock(cpu);
         second.lock(cpu);
         first.unlock(cpu);

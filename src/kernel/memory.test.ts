@@ -4,22 +4,25 @@ import { PhysicalMemory } from './memory.ts';
 
 test('allocations are zeroed, aligned, apart from each other, and never at address 0', () => {
   fc.assert(
-    fc.property(fc.array(fc.tuple(fc.integer({ min: 1, max: 5000 }), fc.nat(9)), { maxLength: 40 }), (requests) => {
-      const memory = new PhysicalMemory(1 << 20);
-      const blocks: [number, number][] = [];
-      for (const [size, power] of requests) {
-        const at = memory.alloc(size, 1 << power);
-        expect(at % (1 << power)).toBe(0);
-        expect(at).toBeGreaterThanOrEqual(4096);
-        expect(memory.u8.subarray(at, at + size).every((byte) => byte === 0)).toBe(true);
-        for (const [other, length] of blocks) expect(at + size <= other || other + length <= at).toBe(true);
-        blocks.push([at, size]);
-        memory.u8.fill(0xaa, at, at + size);
-      }
-      expect(memory.blocks).toBe(requests.length);
-      for (const [at] of blocks) memory.free(at);
-      expect(memory.blocks).toBe(0);
-    }),
+    fc.property(
+      fc.array(fc.tuple(fc.integer({ min: 1, max: 5000 }), fc.nat(9)), { maxLength: 40 }),
+      (requests) => {
+        const memory = new PhysicalMemory(1 << 20);
+        const blocks: [number, number][] = [];
+        for (const [size, power] of requests) {
+          const at = memory.alloc(size, 1 << power);
+          expect(at % (1 << power)).toBe(0);
+          expect(at).toBeGreaterThanOrEqual(4096);
+          expect(memory.u8.subarray(at, at + size).every((byte) => byte === 0)).toBe(true);
+          for (const [other, length] of blocks) expect(at + size <= other || other + length <= at).toBe(true);
+          blocks.push([at, size]);
+          memory.u8.fill(0xaa, at, at + size);
+        }
+        expect(memory.blocks).toBe(requests.length);
+        for (const [at] of blocks) memory.free(at);
+        expect(memory.blocks).toBe(0);
+      },
+    ),
   );
 });
 

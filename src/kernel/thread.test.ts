@@ -99,14 +99,16 @@ test('killed, a thread never runs again, also when it was asleep, and its cleanu
   expect(thread.runnable).toBe(false);
   expect(cleaned).toBe(1);
   expect(clock.nextEventTime()).toBe(Infinity);
-  const suicide: Thread = cpu.spawn(
+  const self: { thread?: Thread } = {};
+  const suicide = cpu.spawn(
     'suicide',
     (function* (): ThreadBody {
-      suicide.kill();
+      self.thread?.kill();
       yield 100;
       expect.unreachable();
     })(),
   );
+  self.thread = suicide;
   run(1000);
   expect(suicide.finished).toBe(true);
   expect(clock.nextEventTime()).toBe(Infinity);

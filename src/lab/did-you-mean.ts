@@ -6,6 +6,7 @@ export function nearest(name: string, known: readonly string[]): string | null {
   // A third of the letters may be wrong; a short name may still have one wrong.
   let bestDistance = Math.max(1, Math.floor(name.length / 3)) + 1;
   for (const candidate of known) {
+    if (name.length >= 3 && candidate.startsWith(name)) return candidate;
     const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
     if (distance < bestDistance) {
       best = candidate;

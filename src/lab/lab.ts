@@ -70,7 +70,7 @@ export class Lab {
     this.trace = trace;
     this.wires = new Wires(spec, clock, observe);
     const parts = { clock, seed: spec.seed, trace, wires: this.wires, log };
-    this.hosts = spec.hosts.map((host) => new LabHost(host, parts));
+    this.hosts = spec.hosts.map((host) => sayWhose(host.name, () => new LabHost(host, parts)));
     this.services = this.hosts.flatMap((host) =>
       host.spec.services.map((service) => makeService(host, service)),
     );
@@ -98,7 +98,7 @@ export class Lab {
   /** Opens every device. */
   bringUp(): void {
     this.since = this.clock.now();
-    for (const host of this.hosts) host.bringUp();
+    for (const host of this.hosts) sayWhose(host.spec.name, () => host.bringUp());
   }
 
   /** Every NIC that has a cable has a link. */
@@ -173,6 +173,15 @@ export class Lab {
       );
     }
     return options.openTap(spec, this.wires.socket(spec.name)!);
+  }
+}
+
+/** What a machine refuses while it is set up is the file's fault: too little memory, a gateway that is nowhere. */
+function sayWhose<T>(host: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw new LabRunError(`host "${host}": ${(error as Error).message}`, { cause: error });
   }
 }
 

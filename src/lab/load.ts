@@ -113,7 +113,7 @@ function readEntry<Schema extends z.ZodType>(
       issue.message.split(KEY_SEPARATOR).forEach((message, i) => {
         complain([...at, issue.keys[i]], message, 'key');
       });
-    } else complain(at, explain(issue, valueAt(value, issue.path)));
+    } else complain(at, explain(issue, valueAt(value, issue.path), valueAt(value, issue.path.slice(0, -1))));
   }
   return null;
 }
@@ -126,9 +126,11 @@ const KINDS: Readonly<Record<string, string>> = {
   object: 'a map: {key: value}',
 };
 
-function explain(issue: z.core.$ZodIssue, value: unknown): string {
+/** `around`: the map that the value is in. */
+function explain(issue: z.core.$ZodIssue, value: unknown, around: unknown): string {
   const key = issue.path.at(-1);
-  if (value === undefined && typeof key === 'string') {
+  // A word in place of a map has no keys that could be missing.
+  if (value === undefined && typeof key === 'string' && isObject(around)) {
     const right = /: (.*)$/.exec(issue.message)?.[1];
     return `"${key}" is missing${issue.code === 'invalid_type' || right === undefined ? '' : `: ${right}`}`;
   }

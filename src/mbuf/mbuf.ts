@@ -27,8 +27,6 @@ export const M_COPYALL = 1_000_000_000;
  * (VXLAN 8, UDP 8, IPv4 20, outer Ethernet 14). Also a cache line, so data still starts on one.
  */
 export const HEADROOM = 64;
-/** Put in front of a received Ethernet header so that the IP header behind its 14 bytes lies on a word boundary. */
-export const ETHER_ALIGN = 2;
 
 // Flags of a mbuf; values as in NetBSD where it has them.
 /** Bytes lie in a cluster or external storage, not in the mbuf. */
@@ -55,10 +53,13 @@ export const M_FREE = 0x2000_0000;
 export const M_COPYFLAGS = M_PKTHDR | M_EOR | M_LOOP | M_BCAST | M_MCAST | M_HASFCS | M_PROMISC;
 
 // checksumFlags. Sending: what the device is to fill in. Receiving: what it has checked, and with BAD that it was wrong.
+/** @public */
 export const M_CSUM_TCPv4 = 0x0001;
 export const M_CSUM_UDPv4 = 0x0002;
 export const M_CSUM_TCP_UDP_BAD = 0x0004;
+/** @public */
 export const M_CSUM_TCPv6 = 0x0010;
+/** @public */
 export const M_CSUM_UDPv6 = 0x0020;
 export const M_CSUM_IPv4 = 0x0040;
 export const M_CSUM_IPv4_BAD = 0x0080;
@@ -69,6 +70,7 @@ export const PACKET_BROADCAST = 1;
 export const PACKET_MULTICAST = 2;
 export const PACKET_OTHERHOST = 3;
 export const PACKET_OUTGOING = 4;
+/** @public */
 export const PACKET_LOOPBACK = 5;
 
 export class Mbuf {

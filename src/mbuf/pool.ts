@@ -72,13 +72,13 @@ export class MbufPool {
     }
     this.memory = memory;
     this.clusters = clusters;
-    const zone = options.debug === true ? RED_ZONE : 0;
-    // Aligned to a cache line also with red zones, whose two make one; without them no cluster crosses a page.
-    const mbufStride = MSIZE + 2 * zone;
-    const mbufBase = memory.alloc(mbufStride * mbufs + zone, 64) + 2 * zone;
-    this.clusterStride = MCLBYTES + 2 * zone;
-    this.clusterBase =
-      memory.alloc(Math.max(this.clusterStride * clusters + zone, 4), zone === 0 ? 4096 : 64) + 2 * zone;
+    // A cache line between neighbours: room for the red zones of the debug pool, and a colour each. Buffers exactly 2 KiB
+    // apart would have all their headers in two sets of a first-level cache, which holds a dozen of them.
+    const gap = 2 * RED_ZONE;
+    const mbufStride = MSIZE + gap;
+    const mbufBase = memory.alloc(mbufStride * mbufs + gap, 64) + gap;
+    this.clusterStride = MCLBYTES + gap;
+    this.clusterBase = memory.alloc(this.clusterStride * clusters + gap, 64) + gap;
     this.references = new Int32Array(clusters + mbufs);
     this.timestamps = new Float64Array(mbufs);
     this.mbufs = Array.from({ length: mbufs }, (_, i) => new Mbuf(this, i, mbufBase + i * mbufStride));

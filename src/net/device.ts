@@ -19,6 +19,7 @@ export const IFF_RUNNING = 0x0040;
 export const IFF_PROMISC = 0x0100;
 export const IFF_ALLMULTI = 0x0200;
 export const IFF_MULTICAST = 0x1000;
+/** @public */
 export const IFF_FLAGS = {
   UP: IFF_UP,
   BROADCAST: IFF_BROADCAST,
@@ -201,8 +202,7 @@ export class NetDevice {
     if (this.promiscuity + by < 0)
       throw new Error(`${this.name}: promiscuous mode left more often than entered`);
     this.promiscuity += by;
-    this.flags = this.promiscuity > 0 ? this.flags | IFF_PROMISC : this.flags & ~IFF_PROMISC;
-    this.changeRxMode();
+    this.setRxFlag(IFF_PROMISC, this.promiscuity > 0);
   }
 
   /** dev_set_allmulti: counts. */
@@ -210,8 +210,7 @@ export class NetDevice {
     if (this.allMulticast + by < 0)
       throw new Error(`${this.name}: all-multicast mode left more often than entered`);
     this.allMulticast += by;
-    this.flags = this.allMulticast > 0 ? this.flags | IFF_ALLMULTI : this.flags & ~IFF_ALLMULTI;
-    this.changeRxMode();
+    this.setRxFlag(IFF_ALLMULTI, this.allMulticast > 0);
   }
 
   /** dev_mc_add: counts per address. */
@@ -233,6 +232,13 @@ export class NetDevice {
     if (entry === undefined) return;
     if (--entry.users > 0) return;
     this.multicast.delete(key);
+    this.changeRxMode();
+  }
+
+  private setRxFlag(flag: number, on: boolean): void {
+    const flags = on ? this.flags | flag : this.flags & ~flag;
+    if (flags === this.flags) return;
+    this.flags = flags;
     this.changeRxMode();
   }
 

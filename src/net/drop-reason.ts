@@ -1,5 +1,6 @@
 // Why packets are dropped. Each drop names one of these; the names follow the kernel's skb_drop_reason.
 
+/** @public */
 export const DROP_NOT_SPECIFIED = 0;
 export const DROP_DEV_READY = 1;
 export const DROP_NO_CARRIER = 2;

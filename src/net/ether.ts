@@ -18,9 +18,11 @@ export const ETH_P_802_3_MIN = 0x0600;
 export const ETH_P_IP = 0x0800;
 export const ETH_P_ARP = 0x0806;
 export const ETH_P_IPX = 0x8137;
+/** @public */
 export const ETH_P_IPV6 = 0x86dd;
 /** Pseudo types, as Linux numbers them: raw IPX in 802.3, every packet, 802.2 frames. */
 export const ETH_P_802_3 = 0x0001;
+/** @public */
 export const ETH_P_ALL = 0x0003;
 export const ETH_P_802_2 = 0x0004;
 

@@ -61,6 +61,7 @@ export class DeviceLayer {
     const index = this.devices.indexOf(device);
     if (index < 0) throw new Error(`device ${device.name} is not registered`);
     device.close();
+    this.softnet.flushBacklog(device);
     this.devices.splice(index, 1);
     this.notify(device, 'unregistered');
   }

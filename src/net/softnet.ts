@@ -83,18 +83,42 @@ export class Softnet {
       cpu.trace.emit(TP_NETIF_RX, cpu.now(), cpu.traceSource, device.traceName, m.packetLength);
     if (data.backlogLength >= NETDEV_MAX_BACKLOG) {
       data.dropped++;
-      device.rx.packets++;
-      device.rx.bytes += m.packetLength;
-      device.drop(m, DROP_CPU_BACKLOG);
+      this.dropFromBacklog(m, device);
       return;
     }
+    this.appendToBacklog(data, m);
+    // Not a miss when it is scheduled already: process_backlog looks at the queue until it is empty.
+    if (!data.backlog.scheduled && data.backlog.schedulePrep()) data.backlog.schedule();
+  }
+
+  /** flush_backlog: drops what waits from a device that goes away. */
+  flushBacklog(device: NetDevice): void {
+    for (const data of this.perCpu) {
+      let m = data.backlogHead;
+      data.backlogHead = null;
+      data.backlogTail = null;
+      data.backlogLength = 0;
+      while (m !== null) {
+        const next = m.nextPacket;
+        if (m.device === device) this.dropFromBacklog(m, device);
+        else this.appendToBacklog(data, m);
+        m = next;
+      }
+    }
+  }
+
+  private appendToBacklog(data: SoftnetData, m: Mbuf): void {
     m.nextPacket = null;
     if (data.backlogTail === null) data.backlogHead = m;
     else data.backlogTail.nextPacket = m;
     data.backlogTail = m;
     data.backlogLength++;
-    // Not a miss when it is scheduled already: process_backlog looks at the queue until it is empty.
-    if (!data.backlog.scheduled && data.backlog.schedulePrep()) data.backlog.schedule();
+  }
+
+  private dropFromBacklog(m: Mbuf, device: NetDevice): void {
+    device.rx.packets++;
+    device.rx.bytes += m.packetLength;
+    device.drop(m, DROP_CPU_BACKLOG);
   }
 
   /** process_backlog. */

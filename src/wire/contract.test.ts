@@ -168,6 +168,12 @@ mediumContract(
   { impairs: 'it does everything', alwaysCarrier: 'the hub is at the other side' },
 );
 
+mediumContract('an impaired end with nothing but a carrier of its own', () => {
+  const rig = linkRig(10_000_000, 1_000);
+  const near = new ImpairedMedium(rig.near, { clock: rig.clock });
+  return { ...rig, near, setCarrier: (up) => near.setCarrier(up), devices: [...rig.devices, near] };
+});
+
 describe('impairments of probability 0', () => {
   it('change nothing, not even the times', () => {
     const zero = impairments['probabilities of 0'][0];

@@ -24,6 +24,7 @@ export const MAX_FRAME_BYTES = 16384 - FRAME_START;
 
 export class Frame implements Bytes {
   readonly u8: Uint8Array;
+  readonly u16: Uint16Array;
   readonly u32: Uint32Array;
   readonly views: ViewCache;
   /** Bytes it can hold, without FCS. */
@@ -46,6 +47,7 @@ export class Frame implements Bytes {
   constructor(capacity: number) {
     this.capacity = capacity;
     this.u8 = new Uint8Array(capacity + FRAME_START);
+    this.u16 = new Uint16Array(this.u8.buffer);
     this.u32 = new Uint32Array(this.u8.buffer, 0, this.u8.length >> 2);
     this.views = new ViewCache(this.u8, 1);
   }

@@ -149,19 +149,37 @@ describe('duplication', () => {
   });
 });
 
+/** For each number, in the order of arrival: how many greater ones came before it. */
+function overtakings(numbers: number[]): { n: number; later: number }[] {
+  return numbers.map((n, at) => ({ n, later: numbers.slice(0, at).filter((m) => m > n).length }));
+}
+
 describe('reordering', () => {
   it('lets a held frame be overtaken by as many as it is told to', () => {
     const { run, counts } = wire({ in: { reordering: { probability: 0.05, gapFrames: 3 } } });
     const numbers = run(2_000);
     expect(ascending(numbers)).toEqual(upTo(2_000));
-    // Frames in front of it that were sent behind it.
-    const overtakenBy = numbers.map(
-      (n, at) => numbers.slice(Math.max(0, at - 20), at).filter((m) => m > n).length,
-    );
-    const held = overtakenBy.filter((count) => count > 0);
+    const held = overtakings(numbers)
+      .map(({ later }) => later)
+      .filter((later) => later > 0);
     expect(new Set(held)).toEqual(new Set([3]));
     expect(held.length).toBe(counts().impairments.reordered);
     expect(held.length).toBeGreaterThan(60);
+  });
+
+  it('counts anew after the carrier went with frames held', () => {
+    const { clock, link, from, to } = wire({ in: { reordering: { probability: 0.2, gapFrames: 5 } } });
+    for (let round = 0; round < 20; round++) {
+      to.arrivals.length = 0;
+      from.offer(...upTo(100).map((i) => numbered(i, 60)));
+      clock.run(clock.now() + 400_000);
+      for (const { n, later } of overtakings(to.arrivals.map(numberOf))) {
+        if (later > 0) expect(later, `frame ${n} of round ${round}`).toBeGreaterThanOrEqual(5);
+      }
+      link.setCarrier(false);
+      clock.runUntilIdle(clock.now() + 1e9);
+      link.setCarrier(true);
+    }
   });
 
   it('lets a frame go after the delay though nobody overtakes it, and does not call that reordered', () => {

@@ -81,10 +81,11 @@ export class FakeNic {
   }
 
   setFrame(to: Uint8Array, type: number, length = 60): void {
-    this.frame = new Uint8Array(length);
-    this.frame.set(to);
-    this.frame.set([2, 0, 0, 0, 0, 9], 6);
-    if (length >= 14) this.frame.set([type >> 8, type & 0xff], 12);
+    const frame = new Uint8Array(Math.max(length, 14));
+    frame.set(to);
+    frame.set([2, 0, 0, 0, 0, 9], 6);
+    frame.set([type >> 8, type & 0xff], 12);
+    this.frame = frame.slice(0, length);
   }
 
   // ---- hardware

@@ -22,6 +22,7 @@ export function heapGrowth(work: () => void, rounds = 1): number {
     sum += growth;
     counted++;
   }
-  if (counted === 0) throw new Error('every round made the collector run: more rounds with less work are wanted');
+  if (counted === 0)
+    throw new Error('every round made the collector run: more rounds with less work are wanted');
   return (sum / counted) * rounds;
 }

@@ -139,7 +139,6 @@ export function restart(a: Adapter, reason: number): void {
   if (!a.opened) return;
   const { cpu } = machine;
   const queue = device.txQueues[0];
-  a.stats.restarts++;
   a.filterRetry.stop();
   a.recovery.stop();
   queue.stop();
@@ -167,8 +166,10 @@ export function restart(a: Adapter, reason: number): void {
   // The link watch tries again and again; people are told once.
   if (failure !== '' && failure !== a.lastFailure) machine.log(`${device.name}: restart failed: ${failure}`);
   a.lastFailure = failure;
-  if (failure === '') queue.wake();
-  else device.setCarrier(false);
+  if (failure === '') {
+    a.stats.restarts++;
+    queue.wake();
+  } else device.setCarrier(false);
 }
 
 /** Frees everything that waits in the rings of a stopped chip. Lock held. */

@@ -81,7 +81,8 @@ function checkHealth(a: Adapter): void {
   let reason = 0;
   lock.lockIrq(cpu);
   const csr0 = a.regs.readCsr(0);
-  if (csr0 === GONE) loseChip(a);
+  if (csr0 === GONE && a.running) loseChip(a);
+  // Also when nobody answers: a card that was put back is in word mode and cannot be read before a restart.
   else if (!a.running || (csr0 & CSR0.STOP) !== 0) reason = DROP_TX_ERROR;
   else {
     readCounters(a);
@@ -100,7 +101,6 @@ function checkHealth(a: Adapter): void {
 
 /** Nobody answers: the card was pulled out. What it had to send will not leave any more. Lock held. */
 function loseChip(a: Adapter): void {
-  if (!a.running) return;
   a.running = false;
   a.device.txQueues[0].stop();
   completeTransmit(a);

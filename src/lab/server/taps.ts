@@ -27,7 +27,10 @@ export function openTap(spec: TapSpec, medium: Medium): OutsidePort {
       const { fromKernel, toKernel } = tap;
       const missingIn = fromKernel.frames - fromKernel.sent - drops(fromKernel) - tap.waiting;
       const missingOut = toKernel.frames - toKernel.written - drops(toKernel);
-      return { taken: fromKernel.frames + toKernel.frames, missing: Math.abs(missingIn) + Math.abs(missingOut) };
+      return {
+        taken: fromKernel.frames + toKernel.frames,
+        missing: Math.abs(missingIn) + Math.abs(missingOut),
+      };
     },
   };
 }

@@ -1,0 +1,37 @@
+// The public API: labs, and the parts they are made of, for programs that build their own. All of it runs in a browser too;
+// what touches files, TAPs and real time is behind the command line (src/cli, src/lab/server).
+
+export { PciBus, type PciDevice, type PciDriver } from './bus/pci.ts';
+export { Pcnet, type PcnetOptions } from './chips/pcnet/model.ts';
+export { type Pcnet32Options, pcnet32Driver } from './drivers/pcnet32/pcnet32.ts';
+export { InetStack } from './inet/stack.ts';
+export { type Clock, ClockEvent, SystemClock, VirtualClock } from './kernel/clock.ts';
+export { Machine, type MachineOptions } from './kernel/machine.ts';
+export { CPU_PROFILES, type CpuProfile } from './kernel/profile.ts';
+export { Tracer } from './kernel/trace.ts';
+export type { Flow, FlowReport } from './lab/flow.ts';
+export { Lab, type LabOptions, LabRunError } from './lab/lab.ts';
+export { type LivelockReport, livelock } from './lab/livelock.ts';
+export { loadLab } from './lab/load.ts';
+export { LabFileError, type Problem } from './lab/problem.ts';
+export { type LabReport, reportLab } from './lab/report.ts';
+export { runVirtual } from './lab/run-virtual.ts';
+export type { LabSpec } from './lab/spec.ts';
+export { ChromeTrace } from './lab/trace-chrome.ts';
+export { traceToText } from './lab/trace-text.ts';
+export type { Mbuf } from './mbuf/mbuf.ts';
+export { MbufPool } from './mbuf/pool.ts';
+export { NetDevice, type NetDeviceOps } from './net/device.ts';
+export { DeviceLayer } from './net/layer.ts';
+export { Napi } from './net/napi.ts';
+export type { Qdisc } from './net/qdisc.ts';
+export { openCapture } from './ports/open-capture.ts';
+export { Replay, type ReplayOptions } from './ports/replay.ts';
+export { PfifoFast } from './qdisc/pfifo-fast.ts';
+export { type Frame, FramePool } from './wire/frame.ts';
+export { FrameTap } from './wire/frame-tap.ts';
+export { Hub } from './wire/hub.ts';
+export { ImpairedMedium } from './wire/impaired-medium.ts';
+export { Link } from './wire/link.ts';
+export type { Medium, Station } from './wire/medium.ts';
+export { Switch } from './wire/switch.ts';
