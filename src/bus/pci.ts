@@ -288,7 +288,7 @@ export class PciBus {
     for (const device of this.devices) {
       if (this.bound.has(device) || !driver.ids.some((id) => matches(id, device))) continue;
       try {
-        driver.probe(device);
+        this.machine.process(() => driver.probe(device));
       } catch (error) {
         this.machine.log(`${driver.name}: probe of ${device.name} failed: ${(error as Error).message}`);
         continue;
@@ -299,11 +299,11 @@ export class PciBus {
     return taken;
   }
 
-  /** Takes the driver off its devices. */
+  /** Takes the driver off its devices; it removes in process context. */
   unregister(driver: PciDriver): void {
     for (const [device, owner] of this.bound) {
       if (owner !== driver) continue;
-      driver.remove(device);
+      this.machine.process(() => driver.remove(device));
       this.bound.delete(device);
     }
   }

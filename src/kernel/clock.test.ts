@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type Activity, ClockEvent, EventHeap, SystemClock, VirtualClock } from './clock.ts';
+import { type Activity, ClockEvent, SystemClock, VirtualClock } from './clock.ts';
+import { EventHeap } from './event-heap.ts';
 
 interface Entry {
   event: ClockEvent;

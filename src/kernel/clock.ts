@@ -8,6 +8,9 @@
 // also in the middle of what a CPU is doing. Activities (what a CPU does: an interrupt, a softirq round, a thread
 // until it blocks) run one at a time, the one that has been ready longest first.
 
+import { EventHeap } from './event-heap.ts';
+import { ReadyList } from './ready-list.ts';
+
 /** One-shot event: made once, armed as often as wanted. `fire` runs at the time it was armed for. */
 export class ClockEvent {
   /** Time in ns it is armed for; meaningless while it is not armed. */
@@ -71,98 +74,6 @@ export interface Clock {
   overdue(): boolean;
 }
 
-/** Binary heap of events by (when, sequence). Nothing is allocated once it has grown: the array never shrinks. */
-export class EventHeap {
-  private readonly events: (ClockEvent | null)[] = [];
-  private count = 0;
-  private sequence = 0;
-
-  get size(): number {
-    return this.count;
-  }
-
-  first(): ClockEvent | null {
-    return this.count === 0 ? null : this.events[0];
-  }
-
-  arm(event: ClockEvent, when: number): void {
-    const later = when >= event.when;
-    event.when = when;
-    this.place(event, later);
-  }
-
-  /** Puts an event whose `when` has been set where it belongs; `later`: than before, if it was armed. */
-  place(event: ClockEvent, later: boolean): void {
-    event.sequence = this.sequence++;
-    if (event.heapIndex < 0) {
-      event.heapIndex = this.count;
-      this.events[this.count++] = event;
-      this.up(event.heapIndex);
-    } else if (later) {
-      this.down(event.heapIndex);
-    } else {
-      this.up(event.heapIndex);
-    }
-  }
-
-  remove(event: ClockEvent): void {
-    const index = event.heapIndex;
-    if (index < 0) return;
-    event.heapIndex = -1;
-    const last = this.events[--this.count] as ClockEvent;
-    this.events[this.count] = null;
-    if (last === event) return;
-    this.events[index] = last;
-    last.heapIndex = index;
-    this.up(index);
-    this.down(last.heapIndex);
-  }
-
-  private up(start: number): void {
-    const { events } = this;
-    const event = events[start] as ClockEvent;
-    let index = start;
-    while (index > 0) {
-      const parent = (index - 1) >> 1;
-      const other = events[parent] as ClockEvent;
-      if (!earlier(event, other)) break;
-      events[index] = other;
-      other.heapIndex = index;
-      index = parent;
-    }
-    events[index] = event;
-    event.heapIndex = index;
-  }
-
-  private down(start: number): void {
-    const { events } = this;
-    const event = events[start] as ClockEvent;
-    const half = this.count >> 1;
-    let index = start;
-    while (index < half) {
-      let child = 2 * index + 1;
-      let other = events[child] as ClockEvent;
-      if (child + 1 < this.count) {
-        const right = events[child + 1] as ClockEvent;
-        if (earlier(right, other)) {
-          other = right;
-          child++;
-        }
-      }
-      if (!earlier(other, event)) break;
-      events[index] = other;
-      other.heapIndex = index;
-      index = child;
-    }
-    events[index] = event;
-    event.heapIndex = index;
-  }
-}
-
-function earlier(a: ClockEvent, b: ClockEvent): boolean {
-  return a.when < b.when || (a.when === b.when && a.sequence < b.sequence);
-}
-
 /** Activities at one instant after which time is said to stand still: real labs stay far below. */
 const STANDSTILL_LIMIT = 5_000_000;
 /**
@@ -170,35 +81,6 @@ const STANDSTILL_LIMIT = 5_000_000;
  * never leaves its activity by itself. Fifty times the softirq limit, so that no other activity is ever cut.
  */
 const OVERRUN_NS = 100_000_000;
-
-/** Activities that wait for their turn. A list, since there are as many as CPUs; it never shrinks either. */
-class ReadyList {
-  private readonly waiting: Activity[] = [];
-  private best = 0;
-  count = 0;
-
-  add(activity: Activity): void {
-    if (activity.isReady) return;
-    activity.isReady = true;
-    this.waiting[this.count++] = activity;
-  }
-
-  /** Lends the one that has been ready longest; ties go to the one that came first. */
-  longest(): Activity {
-    const { waiting } = this;
-    let best = 0;
-    for (let i = 1; i < this.count; i++) if (waiting[i].readySince < waiting[best].readySince) best = i;
-    this.best = best;
-    return waiting[best];
-  }
-
-  /** Takes off what `longest` lent. */
-  take(activity: Activity): void {
-    activity.isReady = false;
-    this.count--;
-    for (let i = this.best; i < this.count; i++) this.waiting[i] = this.waiting[i + 1];
-  }
-}
 
 /** Discrete-event time: starts at 0 and moves only when something happens or a CPU is charged. */
 export class VirtualClock implements Clock {

@@ -11,7 +11,9 @@
 import { type Activity, CLOCK_NEXT, CLOCK_NOW, type Clock, ClockEvent } from './clock.ts';
 import type { IrqLine } from './irq.ts';
 import type { SpinLock } from './lock.ts';
+import { PendingLines } from './pending-lines.ts';
 import type { CpuProfile } from './profile.ts';
+import { RunQueue } from './run-queue.ts';
 import { MAX_SOFTIRQ_RESTART, MAX_SOFTIRQ_TIME_NS, SOFTIRQ_NAMES } from './softirq.ts';
 import { BLOCK, DEFAULT_PRIORITY, RESCHEDULE, Thread, type ThreadBody } from './thread.ts';
 import {
@@ -73,10 +75,8 @@ export class Cpu implements Activity {
   private inSoftirq = false;
   private readonly softirqLimit = new Float64Array(1);
   private readonly actions: SoftirqAction[];
-  /** Lines that wait; the array never shrinks, since growing it again allocates. */
-  private readonly pending: IrqLine[] = [];
-  private pendingCount = 0;
-  private readonly threads: Thread[] = [];
+  private readonly pending = new PendingLines();
+  private readonly threads = new RunQueue();
   private lastThread: Thread | null = null;
   private readonly ksoftirqd: Thread;
 
@@ -159,7 +159,7 @@ export class Cpu implements Activity {
       this.afterInterrupts();
       return;
     }
-    this.queue(line);
+    this.pending.add(line);
     if (!this.running) this.makeReady();
   }
 
@@ -171,7 +171,7 @@ export class Cpu implements Activity {
   /** local_irq_enable: what came meanwhile is delivered before this returns. */
   irqEnable(): void {
     if (this.irqDisabled === 0) throw new Error(`${this.name}: interrupts enabled more often than disabled`);
-    if (--this.irqDisabled > 0 || this.pendingCount === 0) return;
+    if (--this.irqDisabled > 0 || this.pending.count === 0) return;
     this.deliverPending();
     this.afterInterrupts();
   }
@@ -186,18 +186,9 @@ export class Cpu implements Activity {
 
   /** Delivers what waits and may nest here, highest priority first. A loop, not a recursion: a storm has no end. */
   private deliverPending(): void {
-    const { pending } = this;
-    while (this.pendingCount > 0 && this.acceptsInterrupts()) {
-      let best = -1;
-      for (let i = 0; i < this.pendingCount; i++) {
-        if (pending[i].priority <= this.servicePriority) continue;
-        if (best < 0 || pending[i].priority > pending[best].priority) best = i;
-      }
-      if (best < 0) return;
-      const line = pending[best];
-      this.pendingCount--;
-      for (let i = best; i < this.pendingCount; i++) pending[i] = pending[i + 1];
-      line.queued = false;
+    while (this.pending.count > 0 && this.acceptsInterrupts()) {
+      const line = this.pending.takeAbove(this.servicePriority);
+      if (line === null) return;
       if (line.wanted()) this.deliver(line);
     }
   }
@@ -214,12 +205,7 @@ export class Cpu implements Activity {
     this.switchContext(before);
     this.servicePriority = priority;
     // A level that is still held asks again, in turn with the others.
-    if (line.wanted() && !line.queued) this.queue(line);
-  }
-
-  private queue(line: IrqLine): void {
-    line.queued = true;
-    this.pending[this.pendingCount++] = line;
+    if (line.wanted() && !line.queued) this.pending.add(line);
   }
 
   /** Leaving the last hard interrupt: those that waited for it, then softirqs. */
@@ -307,7 +293,7 @@ export class Cpu implements Activity {
   /** Starts a thread; `body` is a generator that yields BLOCK, RESCHEDULE or ns to sleep. */
   spawn(name: string, body: ThreadBody, priority = DEFAULT_PRIORITY): Thread {
     const thread = new Thread(this, name, priority, body, this.trace.addName(name));
-    this.threads.push(thread);
+    this.threads.add(thread);
     if (!this.running) this.makeReady();
     return thread;
   }
@@ -361,14 +347,14 @@ export class Cpu implements Activity {
   /** One activity: pending interrupts, or softirqs, or a thread until it yields. For the clock only. */
   run(): void {
     this.enter(this.readySince);
-    if (this.pendingCount > 0) this.afterInterrupts();
+    if (this.pending.count > 0) this.afterInterrupts();
     else if (this.softPending !== 0 && !this.ksoftirqd.runnable) this.runSoftirqs();
     else this.runThread();
     this.leave();
   }
 
   private runThread(): void {
-    const thread = this.nextThread();
+    const thread = this.threads.next();
     if (thread === null) return;
     this.switchContext(PROCESS);
     if (this.trace.on) this.trace.emit(TP_SCHED_SWITCH, this.now(), this.traceSource, thread.traceName);
@@ -380,20 +366,6 @@ export class Cpu implements Activity {
     thread.step();
     if (this.trace.on) this.trace.emit(TP_SCHED_SWITCH, this.now(), this.traceSource, TRACE_IDLE);
     this.runSoftirqs();
-  }
-
-  /** Highest priority first, in turn among equals: the chosen one goes to the end of the list. */
-  private nextThread(): Thread | null {
-    const { threads } = this;
-    let best = -1;
-    for (let i = 0; i < threads.length; i++) {
-      if (threads[i].runnable && (best < 0 || threads[i].priority > threads[best].priority)) best = i;
-    }
-    if (best < 0) return null;
-    const thread = threads[best];
-    for (let i = best + 1; i < threads.length; i++) threads[i - 1] = threads[i];
-    threads[threads.length - 1] = thread;
-    return thread;
   }
 
   private enter(sinceNs: number): void {
@@ -427,12 +399,7 @@ export class Cpu implements Activity {
   }
 
   private hasWork(): boolean {
-    if (this.pendingCount > 0 || this.softPending !== 0) return true;
-    for (let i = this.threads.length - 1; i >= 0; i--) {
-      if (this.threads[i].runnable) return true;
-      if (this.threads[i].finished) this.threads.splice(i, 1);
-    }
-    return false;
+    return this.pending.count > 0 || this.softPending !== 0 || this.threads.wanted();
   }
 
   /** `since[0]`: when the work came, for a CPU that is charged for it. */

@@ -176,18 +176,3 @@ export class PairDevice {
     return work;
   }
 }
-
-/** Two devices joined, registered, each in its own layer. */
-export function joinedPair(
-  a: DeviceLayer,
-  b: DeviceLayer,
-  options: PairOptions = {},
-): [PairDevice, PairDevice] {
-  const left = new PairDevice(a, options);
-  const right = new PairDevice(b, options);
-  left.peer = right;
-  right.peer = left;
-  a.register(left.device);
-  b.register(right.device);
-  return [left, right];
-}
