@@ -2,7 +2,7 @@
 //
 //   node examples/lossy-link.mjs
 
-import { Lab, VirtualClock, loadLab, reportLab, runVirtual } from '../dist/index.js';
+import { Lab, loadLab, reportLab, runVirtual, VirtualClock } from '../dist/index.js';
 
 const text = `
 name: lossy-link

@@ -3,24 +3,30 @@
 //   node examples/one-packet.mjs
 
 import {
+  CPU_PROFILES,
+  DeviceLayer,
   FramePool,
   InetStack,
   Link,
   Machine,
-  DeviceLayer,
   PciBus,
   Pcnet,
   PfifoFast,
-  Tracer,
-  VirtualClock,
-  CPU_PROFILES,
   pcnet32Driver,
+  Tracer,
   traceToText,
+  VirtualClock,
 } from '../dist/index.js';
 
 const clock = new VirtualClock();
 const trace = new Tracer();
-const wire = new Link({ name: 'wire', clock, pool: new FramePool(), bitsPerSecond: 100_000_000, delayNs: 1000 });
+const wire = new Link({
+  name: 'wire',
+  clock,
+  pool: new FramePool(),
+  bitsPerSecond: 100_000_000,
+  delayNs: 1000,
+});
 
 /** A machine with one card on one end of the wire, up and with an address. */
 function makeHost(name, medium, mac, address) {

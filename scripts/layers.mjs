@@ -38,28 +38,37 @@ for (const entry of readdirSync(root, { recursive: true })) {
   checkFile(file, readFileSync(join(root, file), 'utf8'));
 }
 for (const offence of offences) console.error(offence);
-console.log(offences.length === 0 ? 'layers: every arrow points the right way' : `layers: ${offences.length} offences`);
+console.log(
+  offences.length === 0 ? 'layers: every arrow points the right way' : `layers: ${offences.length} offences`,
+);
 process.exit(offences.length === 0 ? 0 : 1);
 
 function checkFile(file, text) {
   const folder = file.split('/')[0];
-  if (MAY_IMPORT[folder] === undefined) offences.push(`src/${file}: folder ${folder} has no place among the layers`);
-  for (const match of text.matchAll(/^\s*(?:import|export)\b[^;'"]*?['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]/gm)) {
+  if (MAY_IMPORT[folder] === undefined)
+    offences.push(`src/${file}: folder ${folder} has no place among the layers`);
+  for (const match of text.matchAll(
+    /^\s*(?:import|export)\b[^;'"]*?['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]/gm,
+  )) {
     checkImport(file, folder, match[1] ?? match[2]);
   }
   const code = text.replaceAll(/\/\/.*$|\/\*[\s\S]*?\*\//gm, '');
   const told = CHANCE_AND_TIME.exec(code);
-  if (told !== null && !MAY_TELL_TIME.test(file)) offences.push(`src/${file}: ${told[1]}: time and chance come from the machine's clock and generator`);
+  if (told !== null && !MAY_TELL_TIME.test(file))
+    offences.push(`src/${file}: ${told[1]}: time and chance come from the machine's clock and generator`);
 }
 
 function checkImport(file, folder, name) {
   if (!name.startsWith('.')) {
-    if (name.startsWith('node:') && !MAY_TOUCH_NODE.test(file)) offences.push(`src/${file}: imports ${name}; only ports, cli, bench and lab/server may touch Node`);
+    if (name.startsWith('node:') && !MAY_TOUCH_NODE.test(file))
+      offences.push(`src/${file}: imports ${name}; only ports, cli, bench and lab/server may touch Node`);
     return;
   }
   const target = relative(root, normalize(join(root, dirname(file), name))).replaceAll('\\', '/');
   const layer = target.split('/')[0];
   if (layer === folder) return;
-  if (!(MAY_IMPORT[folder] ?? []).includes(layer)) offences.push(`src/${file}: ${folder} may not import ${layer} (${name})`);
-  if (folder === 'drivers' && layer === 'chips' && !DRIVER_MAY_SEE.test(target)) offences.push(`src/${file}: a driver sees a chip's data sheet, not ${target}`);
+  if (!(MAY_IMPORT[folder] ?? []).includes(layer))
+    offences.push(`src/${file}: ${folder} may not import ${layer} (${name})`);
+  if (folder === 'drivers' && layer === 'chips' && !DRIVER_MAY_SEE.test(target))
+    offences.push(`src/${file}: a driver sees a chip's data sheet, not ${target}`);
 }

@@ -2,9 +2,9 @@
 // same run, as a ratio. Targets, for one thread and 60-byte frames: receive 6 Mpps and 0.35 of the bare ring, forward
 // 3.5 Mpps, at most 1 byte of heap a packet.
 
-import { type BareRing, bareRing } from './bare-ring.ts';
-import { measure } from './measure.ts';
-import { BATCH, BenchHost } from './path.ts';
+import { Worker } from 'node:worker_threads';
+import type { Measurement } from './measure.ts';
+import type { BenchCase } from './worker.ts';
 
 export interface BenchRow {
   name: string;
@@ -24,14 +24,17 @@ export interface BenchOptions {
 }
 
 const SIZES = [60, 1514];
+/** The first is the ceiling of the others. */
+const CASES = ['bare ring', 'receive', 'transmit', 'forward'];
 
 export async function runBench(options: BenchOptions = {}): Promise<BenchRow[]> {
   const seconds = options.quick === true ? 0.35 : 1.4;
   const rows: BenchRow[] = [];
   for (const size of SIZES) {
     let ceiling = 0;
-    const add = (name: string, step: () => void): void => {
-      const { nsPerPacket, bytesPerPacket } = measure(BATCH, seconds, step);
+    for (const name of CASES) {
+      options.progress?.(`${name} ${size} bytes`);
+      const { nsPerPacket, bytesPerPacket } = await runCase({ name, size, seconds });
       if (ceiling === 0) ceiling = nsPerPacket;
       rows.push({
         name: `${name} ${size}`,
@@ -40,37 +43,19 @@ export async function runBench(options: BenchOptions = {}): Promise<BenchRow[]> 
         bytesPerPacket,
         ratioToBareRing: ceiling / nsPerPacket,
       });
-    };
-    for (const [name, makeStep] of Object.entries(CASES)) {
-      options.progress?.(`${name} ${size} bytes`);
-      // Lets a progress line be drawn between two measurements.
-      await new Promise((resolve) => setTimeout(resolve, 0));
-      add(name, makeStep(size));
     }
   }
   return rows;
 }
 
-/** The first case is the ceiling of the others. */
-const CASES: Record<string, (size: number) => () => void> = {
-  'bare ring': (size) => {
-    const ring: BareRing = bareRing(size);
-    return () => ring.run(1);
-  },
-  receive: (size) => {
-    const host = new BenchHost();
-    host.countPackets();
-    host.prepareFrames(size);
-    return () => host.receiveBatch(size);
-  },
-  transmit: (size) => {
-    const host = new BenchHost();
-    return () => host.transmitBatch(size);
-  },
-  forward: (size) => {
-    const host = new BenchHost();
-    host.forwardPackets();
-    host.prepareFrames(size);
-    return () => host.receiveBatch(size);
-  },
-};
+function runCase(workerData: BenchCase): Promise<Measurement> {
+  return new Promise((resolve, reject) => {
+    // The worker stands beside this file, compiled or not.
+    const worker = new Worker(new URL(import.meta.url.replace(/index(\.[jt]s)$/, 'worker$1')), {
+      workerData,
+    });
+    worker.once('message', resolve);
+    worker.once('error', reject);
+    worker.once('exit', (code) => reject(new Error(`${workerData.name}: the worker ended with ${code}`)));
+  });
+}

@@ -109,6 +109,8 @@ export interface PciIdentity {
   /** In units of 250 ns. */
   minGrant: number;
   maxLatency: number;
+  /** Status bit 7: as a target it takes back-to-back transactions that did not begin with it. */
+  fastBackToBack?: boolean;
   bars: BarSpec[];
   /** Capabilities, in list order; `body` follows the two header bytes. */
   capabilities?: { id: number; body: Uint8Array }[];

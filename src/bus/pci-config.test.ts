@@ -63,6 +63,11 @@ test('reads of every width see the same bytes; past the end there are ones', () 
   }
 });
 
+test('status has the medium DEVSEL timing, and the fast back-to-back bit of those that can', () => {
+  expect(new PciConfig(IDENTITY).read(6, 2)).toBe(0x0210);
+  expect(new PciConfig({ ...IDENTITY, fastBackToBack: true }).read(6, 2)).toBe(0x0290);
+});
+
 test('status bits are cleared by writing ones to them, and only the error bits', () => {
   const config = new PciConfig(IDENTITY);
   config.setStatus(0xf908, true);

@@ -39,6 +39,7 @@ const COMMAND_WRITABLE = 0x0547;
 
 export const STATUS_INTERRUPT = 0x0008;
 export const STATUS_CAPABILITIES = 0x0010;
+export const STATUS_FAST_BACK_TO_BACK = 0x0080;
 export const STATUS_MEDIUM_DEVSEL = 0x0200;
 export const STATUS_RECEIVED_MASTER_ABORT = 0x2000;
 /** Error bits: writing 1 clears. */
@@ -58,7 +59,8 @@ export class PciConfig {
     const { view } = this;
     view.setUint16(PCI_VENDOR_ID, identity.vendorId, true);
     view.setUint16(PCI_DEVICE_ID, identity.deviceId, true);
-    view.setUint16(PCI_STATUS, STATUS_MEDIUM_DEVSEL, true);
+    const backToBack = identity.fastBackToBack === true ? STATUS_FAST_BACK_TO_BACK : 0;
+    view.setUint16(PCI_STATUS, STATUS_MEDIUM_DEVSEL | backToBack, true);
     view.setUint32(PCI_REVISION_ID, ((identity.classCode << 8) | identity.revision) >>> 0, true);
     view.setUint16(PCI_SUBSYSTEM_VENDOR_ID, identity.subsystemVendorId, true);
     view.setUint16(PCI_SUBSYSTEM_ID, identity.subsystemId, true);

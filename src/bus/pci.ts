@@ -194,12 +194,7 @@ export class PciDevice {
 
   /** The registers behind a BAR. */
   registers(bar: number): Registers {
-    const { function: pciFunction } = this;
-    const backend = {
-      read: (offset: number, width: Width) => pciFunction.readBar(bar, offset, width),
-      write: (offset: number, width: Width, value: number) => pciFunction.writeBar(bar, offset, width, value),
-    };
-    return new Registers(this.machine, backend, `${this.name} bar${bar}`);
+    return new Registers(this.machine, this.function, bar, `${this.name} bar${bar}`);
   }
 
   /** Base address and kind of a BAR; null where the device has none. */

@@ -7,21 +7,24 @@ import type { Width } from './host.ts';
 
 /** Whoever answers the accesses: a chip model in this process, or a chip somewhere else. */
 export interface RegisterBackend {
-  read(offset: number, width: Width): number;
-  write(offset: number, width: Width, value: number): void;
+  readBar(bar: number, offset: number, width: Width): number;
+  writeBar(bar: number, offset: number, width: Width, value: number): void;
 }
 
 export class Registers {
   private readonly machine: Machine;
   private readonly backend: RegisterBackend;
+  private readonly bar: number;
   private readonly traceName: number;
   /** Accesses so far, for tests and reports. */
   reads = 0;
   writes = 0;
 
-  constructor(machine: Machine, backend: RegisterBackend, name: string) {
+  /** `bar`: which of the backend's windows this is; devices that have but one call it 0. */
+  constructor(machine: Machine, backend: RegisterBackend, bar: number, name: string) {
     this.machine = machine;
     this.backend = backend;
+    this.bar = bar;
     this.traceName = machine.trace.addName(name);
   }
 
@@ -53,7 +56,7 @@ export class Registers {
     const { cpu, trace } = this.machine;
     this.reads++;
     cpu.charge(cpu.profile.registerRead);
-    const value = this.backend.read(offset, width);
+    const value = this.backend.readBar(this.bar, offset, width);
     if (trace.on) trace.emit(TP_REGISTER_READ, cpu.now(), cpu.traceSource, this.traceName, offset, value);
     return value;
   }
@@ -63,6 +66,6 @@ export class Registers {
     this.writes++;
     cpu.charge(cpu.profile.registerWrite);
     if (trace.on) trace.emit(TP_REGISTER_WRITE, cpu.now(), cpu.traceSource, this.traceName, offset, value);
-    this.backend.write(offset, width, value);
+    this.backend.writeBar(this.bar, offset, width, value);
   }
 }

@@ -70,17 +70,18 @@ export interface Clock {
   advanceTo(timeNs: number): void;
   /** An activity starts that the clock did not start itself: a call from outside of a run gets a run's time. */
   activityStarts(): void;
-  /** The run should have ended long ago: the activity gets no more interrupts, so that it comes to its end. */
+  /** The activity has run for very long: it gets no more interrupts, so that it comes to its end. */
   overdue(): boolean;
 }
 
 /** Activities at one instant after which time is said to stand still: real labs stay far below. */
 const STANDSTILL_LIMIT = 5_000_000;
 /**
- * ns that an activity may run past the end of a run before hardware and interrupts stop: a machine in receive livelock
- * never leaves its activity by itself. Fifty times the softirq limit, so that no other activity is ever cut.
+ * ns after which an activity gets no more hardware events and interrupts, so that it comes to its end: a machine in
+ * receive livelock never leaves its activity by itself, and the others wait. Fifty times the softirq limit, so that nothing
+ * else is ever cut.
  */
-const OVERRUN_NS = 100_000_000;
+const ACTIVITY_LIMIT_NS = 100_000_000;
 
 /** Discrete-event time: starts at 0 and moves only when something happens or a CPU is charged. */
 export class VirtualClock implements Clock {
@@ -90,7 +91,8 @@ export class VirtualClock implements Clock {
   private readonly waiting = new ReadyList();
   private instant = 0;
   private atInstant = 0;
-  private stopAt = Infinity;
+  /** Time in ns after which the activity under way gets no more interrupts. An array, so that no number is boxed. */
+  private readonly stop = new Float64Array([Infinity]);
   private stepping = false;
 
   now(): number {
@@ -126,11 +128,18 @@ export class VirtualClock implements Clock {
 
   private noteNext(): void {
     const first = this.heap.first();
-    this.times[CLOCK_NEXT] = first === null || first.when > this.stopAt ? Infinity : first.when;
+    // A store a branch: one value out of two ways would be boxed.
+    if (first === null || first.when > this.stop[0]) this.times[CLOCK_NEXT] = Infinity;
+    else this.times[CLOCK_NEXT] = first.when;
   }
 
-  private setStop(timeNs: number): void {
-    this.stopAt = timeNs;
+  private limitActivity(): void {
+    this.stop[0] = this.times[CLOCK_NOW] + ACTIVITY_LIMIT_NS;
+    this.noteNext();
+  }
+
+  private endActivity(): void {
+    this.stop[0] = Infinity;
     this.noteNext();
   }
 
@@ -143,11 +152,11 @@ export class VirtualClock implements Clock {
   }
 
   activityStarts(): void {
-    if (!this.stepping) this.setStop(this.times[CLOCK_NOW] + OVERRUN_NS);
+    if (!this.stepping) this.limitActivity();
   }
 
   overdue(): boolean {
-    return this.times[CLOCK_NOW] > this.stopAt;
+    return this.times[CLOCK_NOW] > this.stop[0];
   }
 
   fireNext(): void {
@@ -178,13 +187,13 @@ export class VirtualClock implements Clock {
   }
 
   private steps(untilNs: number): void {
-    this.setStop(untilNs + OVERRUN_NS);
+    this.endActivity();
     this.stepping = true;
     try {
       while (this.step(untilNs));
     } finally {
       this.stepping = false;
-      this.setStop(Infinity);
+      this.endActivity();
     }
   }
 
@@ -197,10 +206,12 @@ export class VirtualClock implements Clock {
       if (activity.readySince > untilNs) return false;
       waiting.take(activity);
       this.stillMoving(activity.name);
+      this.limitActivity();
       activity.run();
+      this.endActivity();
       return true;
     }
-    if (this.times[CLOCK_NEXT] > untilNs) return false;
+    if (this.heap.first() === null || this.times[CLOCK_NEXT] > untilNs) return false;
     this.fireNext();
     return true;
   }

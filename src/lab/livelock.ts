@@ -3,7 +3,7 @@
 
 import { VirtualClock } from '../kernel/clock.ts';
 import { Lab, LabRunError } from './lab.ts';
-import { reportLab } from './report.ts';
+import { type LabReport, reportLab } from './report.ts';
 import { runVirtual } from './run-virtual.ts';
 import type { GeneratorSpec, LabSpec } from './spec.ts';
 
@@ -72,19 +72,24 @@ function measure(spec: LabSpec, napi: boolean, offeredPps: number, forNs: number
     clock: new VirtualClock(),
     readFile: noFiles,
   });
-  for (const _ of runVirtual(lab, forNs, forNs));
+  // Goodput is what got through in time: what still lies in a queue when the traffic ends is not.
+  let received = 0;
+  for (const _ of runVirtual(lab, forNs, forNs)) received = receivedBy(reportLab(lab), generator.name);
   const report = reportLab(lab);
   const { vanished } = report.conservation;
   if (vanished.length > 0) throw new Error(`${vanished[0].frames} frames vanished at ${vanished[0].where}`);
   const device = report.hosts[generator.to.host].devices[generator.to.nic];
   const [{ timeNs }] = report.hosts[generator.to.host].cpus;
-  const { received } = report.flows.find((flow) => flow.name === generator.name)!;
   return {
-    goodputPps: (received * 1e9) / report.durationNs,
+    goodputPps: (received * 1e9) / forNs,
     interruptsPerPacket: received === 0 ? Infinity : device.interrupts / received,
     packetsPerPoll: device.packetsPerPoll,
     hardirqShare: timeNs.hardirq / (timeNs.idle + timeNs.process + timeNs.softirq + timeNs.hardirq),
   };
+}
+
+function receivedBy(report: LabReport, flow: string): number {
+  return report.flows.find(({ name }) => name === flow)!.received;
 }
 
 /** The same lab with another rate, and with or without NAPI on the card that is fed. */

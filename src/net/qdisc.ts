@@ -18,6 +18,8 @@ export interface Qdisc {
   /** Packets and bytes queued now. */
   readonly length: number;
   readonly backlog: number;
+  /** A packet that finds it empty may pass by it to a driver that has room (TCQ_F_CAN_BYPASS): it would come out at once. */
+  readonly canBypass: boolean;
   /** Takes the packet. What the discipline will not keep (this one or another) it gives to `drop`. */
   enqueue(m: Mbuf, drop: (m: Mbuf) => void): void;
   /** Returns the next packet that may go now, or null. */

@@ -99,6 +99,7 @@ function pacer(now: () => number, gapNs: number): Qdisc {
     },
     peek: () => waiting[0] ?? null,
     reset: () => {},
+    canBypass: false,
     get nextTimeNs() {
       return next;
     },

@@ -90,8 +90,24 @@ export class TxQueue {
       this.device.xmitStraight(m, this);
       return;
     }
-    qdisc.enqueue(m, this.onDrop);
-    this.run();
+    if (qdisc.canBypass && this.pending === 0 && !this.running && this.ready()) this.pass(m, qdisc);
+    else {
+      qdisc.enqueue(m, this.onDrop);
+      this.run();
+    }
+  }
+
+  /** Past an empty discipline, straight to the driver (sch_direct_xmit). */
+  private pass(m: Mbuf, qdisc: Qdisc): void {
+    this.running = true;
+    const bytes = m.packetLength;
+    if (this.device.hardStartXmit(m, this)) {
+      qdisc.stats.packets++;
+      qdisc.stats.bytes += bytes;
+    } else this.busy(qdisc, m, null);
+    this.running = false;
+    // What came while the driver had this one.
+    if (this.pending > 0) this.run();
   }
 
   /** Feeds the driver until the discipline has nothing, the driver stops, or the weight is used up. */

@@ -18,6 +18,7 @@ export class PfifoFast implements Qdisc {
   readonly kind = 'pfifo_fast';
   readonly stats: QdiscStats = { packets: 0, bytes: 0, drops: 0, overlimits: 0, requeues: 0 };
   readonly nextTimeNs = 0;
+  readonly canBypass = true;
   length = 0;
   backlog = 0;
   private readonly limit: number;

@@ -87,6 +87,8 @@ export class BusRegisters {
     switch (register) {
       case BCR.MSRDA:
       case BCR.MSWRA:
+      case BCR.PCISVID:
+      case BCR.PCISID:
       case BCR.PCIVID:
         // Reserved or read only.
         return;

@@ -235,6 +235,7 @@ export class Core {
       this.raise(CSR0.MERR);
       return;
     }
+    this.dma.onMasterAbort();
     this.csr5 |= CSR5.SINT;
     this.stop();
   }

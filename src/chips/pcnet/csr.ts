@@ -7,7 +7,7 @@ import { CHIP_ID, CSR, CSR0, CSR0_CAUSES, CSR4, CSR5, CSR15, CSR58, CSR124 } fro
 import type { Transmitter } from './transmit.ts';
 
 const CSR3_WRITABLE = 0x5f7c;
-const CSR4_WRITABLE = CSR4.EN124 | CSR4.DMAPLUS | CSR4.TXDPOLL | CSR4.APAD_XMT | CSR4.ASTRP_RCV;
+const CSR4_WRITABLE = CSR4.EN124 | CSR4.DMAPLUS | CSR4.TIMER | CSR4.TXDPOLL | CSR4.APAD_XMT | CSR4.ASTRP_RCV;
 const CSR4_MASKS = CSR4.MFCOM | CSR4.RCVCCOM | CSR4.TXSTRTM | CSR4.JABM;
 const CSR4_CAUSES = CSR4.MFCO | CSR4.UINT | CSR4.RCVCCO | CSR4.TXSTRT | CSR4.JAB;
 const CSR5_CAUSES = CSR5.SINT | CSR5.SLPINT | CSR5.EXDINT | CSR5.MPINT;
@@ -22,6 +22,8 @@ const CSR5_WRITABLE =
   CSR5.MPEN |
   CSR5.MPMODE |
   CSR5.SPND;
+/** CSR80 bits 15 and 14: reserved, and read as ones on the 970A. */
+const CSR80_ONES = 0xc000;
 const CSR7_CAUSES = 0x0aaa;
 const CSR7_WRITABLE = 0xd555;
 
@@ -46,7 +48,7 @@ export class ControlRegisters {
     csr[CSR.POLL] = 0;
     csr[CSR.TXPOLLINT] = 0;
     csr[CSR.RXPOLLINT] = 0;
-    csr[80] = 0x1410;
+    csr[CSR.DMATCFW] = 0x1410;
     csr[CSR.DMABAT] = 0;
     csr[CSR.MERRTO] = 0x0200;
     csr[CSR.TEST] = 0;
@@ -82,6 +84,8 @@ export class ControlRegisters {
         return -core.rx.length & 0xffff;
       case CSR.XMTRL:
         return -core.tx.length & 0xffff;
+      case CSR.DMATCFW:
+        return core.fast ? core.csr[register] : core.csr[register] | CSR80_ONES;
       case CSR.CHIPID_LOW:
         return CHIP_ID[core.variant] & 0xffff;
       case CSR.CHIPID_HIGH:
@@ -191,18 +195,15 @@ export class ControlRegisters {
     core.csr0 &= ~(value & CSR0_CAUSES);
     if ((value & CSR0.IENA) !== 0) core.csr0 |= CSR0.IENA;
     else core.csr0 &= ~CSR0.IENA;
+    let ready = true;
     if ((value & CSR0.INIT) !== 0 && (core.csr0 & CSR0.INIT) === 0) {
       core.csr0 = (core.csr0 & ~CSR0.STOP) | CSR0.INIT;
-      initialize(core);
+      ready = initialize(core);
     }
-    if ((value & CSR0.STRT) !== 0 && (core.csr0 & CSR0.STRT) === 0 && !this.initFailed(value)) this.start();
+    // Both in one write: without a block nothing is started.
+    if (ready && (value & CSR0.STRT) !== 0 && (core.csr0 & CSR0.STRT) === 0) this.start();
     if ((value & (CSR0.TDMD | CSR0.STRT)) !== 0 && core.mayTransmit) transmitter.pump();
     core.updateInterrupt();
-  }
-
-  /** INIT and STRT in one write: when the block could not be read, nothing is started. */
-  private initFailed(value: number): boolean {
-    return (value & CSR0.INIT) !== 0 && (this.core.csr0 & CSR0.IDON) === 0;
   }
 
   private start(): void {

@@ -8,15 +8,15 @@ import { CSR, CSR0 } from './sheet.ts';
 /** Longest ring of a 32-bit block: codes above 9 are taken for it. */
 const LONGEST_CODE = 9;
 
-/** Reads the block that CSR1 and CSR2 point to; sets IDON, or reports a bus fault and sets nothing. */
-export function initialize(core: Core): void {
+/** Reads the block that CSR1 and CSR2 point to and sets IDON; false when it could not, which was reported as a bus fault. */
+export function initialize(core: Core): boolean {
   const { csr, dma, rx, tx } = core;
   const pointer = (csr[CSR.IADR_LOW] | (csr[CSR.IADR_HIGH] << 16)) >>> 0;
   // A 32-bit block starts at a word, a 16-bit one at a half-word.
   const block = core.style === 0 ? pointer - (pointer & 1) : pointer - (pointer & 3);
   if (!core.reaches(block, initBlockBytes(core.style))) {
     core.busFault();
-    return;
+    return false;
   }
   let rlen: number;
   let tlen: number;
@@ -45,4 +45,5 @@ export function initialize(core: Core): void {
   tx.setLength(-(1 << tlen));
   core.csr0 |= CSR0.IDON;
   core.derive();
+  return true;
 }

@@ -69,6 +69,7 @@ export class Pcnet implements PciChip, Station {
       interruptPin: 1,
       minGrant: 0x06,
       maxLatency: 0xff,
+      fastBackToBack: true,
       bars: [
         { kind: 'io', size: RESOURCE_BYTES },
         { kind: 'memory', size: RESOURCE_BYTES },

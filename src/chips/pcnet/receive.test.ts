@@ -178,6 +178,8 @@ describe('what cannot be received', () => {
     bench.arrive(ether(MAC));
     expect(bench.csr(112)).toBe(0);
     expect(bench.csr(4) & 0x0200).toBe(0x0200);
+    // Although MISS, which is masked, has been set all the time.
+    expect(bench.host.line).toBe(true);
   });
 
   test('the receiver is off before STRT and after STOP', () => {

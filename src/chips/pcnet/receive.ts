@@ -229,6 +229,8 @@ export class Receiver {
     core.counters.missed++;
     core.count(CSR.MFC, MFCO);
     core.raise(MISS);
+    // With MISS set already, `raise` does not look at the rest.
+    if ((core.csr4 & MFCO) !== 0) core.updateInterrupt();
   }
 
   /** Whether a short frame is received; the rest are counted for RMD2 when they are for this station. */

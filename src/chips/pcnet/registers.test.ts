@@ -12,7 +12,9 @@ describe('after H_RESET', () => {
     expect(bench.csr(5)).toBe(0x0000);
     expect(bench.csr(15)).toBe(0x0000);
     expect(bench.csr(58)).toBe(0x0200);
-    expect(bench.csr(80)).toBe(0x1410);
+    // Bits 15 and 14 of CSR80 read as ones (19436); the later chip has zeros there.
+    expect(bench.csr(80)).toBe(0xd410);
+    expect(new PcnetBench('Am79C973').csr(80)).toBe(0x1410);
     expect(bench.csr(100)).toBe(0x0200);
     expect([0, 1, 2, 5, 6, 7, 9, 20].map((n) => bench.bcr(n))).toEqual([
       0x0005, 0x0005, 0x0002, 0x0084, 0x0088, 0x0090, 0x0000, 0x0200,
@@ -164,6 +166,19 @@ describe('starting', () => {
     expect(bench.csr(0)).toBe(0x01b3);
   });
 
+  test('STRT starts a chip whose INIT is done, also when CSR0 is written back as it was read', () => {
+    const bench = new PcnetBench().start();
+    const block = bench.csr(1) | (bench.csr(2) << 16);
+    bench.writeCsr(0, 0x0004);
+    bench.writeCsr(1, block & 0xffff);
+    bench.writeCsr(2, block >>> 16);
+    bench.writeCsr(0, 0x0001);
+    expect(bench.csr(0)).toBe(0x0181);
+    // INIT reads as one and IDON is acknowledged: neither initializes again nor keeps the chip from starting.
+    bench.writeCsr(0, 0x0181 | 0x0042);
+    expect(bench.csr(0)).toBe(0x0073);
+  });
+
   test('STOP wins over everything and clears all of CSR0', () => {
     const bench = new PcnetBench().start();
     bench.arrive(ether(MAC));
@@ -275,6 +290,12 @@ describe('interrupts', () => {
     expect(bench.host.line).toBe(false);
     expect(bench.medium.sent.length).toBe(1);
     bench.expectSums();
+  });
+
+  test('subsystem ids and vendor are read only, BCR23 the vendor and BCR24 the device', () => {
+    const bench = new PcnetBench('Am79C973');
+    for (const register of [23, 24, 35]) bench.writeBcr(register, 0x1234);
+    expect([23, 24, 35].map((register) => bench.bcr(register))).toEqual([0, 0, 0x1022]);
   });
 
   test('UINTCMD interrupts', () => {

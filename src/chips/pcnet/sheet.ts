@@ -75,6 +75,7 @@ export const CSR3 = {
 export const CSR4 = {
   EN124: 0x8000, // CSR124 may be written (970A; on the 973 reserved)
   DMAPLUS: 0x4000, // DMA transfer counter off
+  TIMER: 0x2000, // bus activity timer on (970A)
   TXDPOLL: 0x1000, // no automatic polling of the transmit ring; manuals also call it DPOLL
   APAD_XMT: 0x0800, // pad short frames to 64 bytes with FCS
   ASTRP_RCV: 0x0400, // strip pad and FCS of received 802.3 frames
@@ -234,8 +235,8 @@ export const BCR = {
   SWS: 20, // CSR58
   INTCON: 21, // interrupt control (970A)
   PCILAT: 22, // MAX_LAT and MIN_GNT
-  PCISID: 23, // subsystem vendor (973)
-  PCISVID: 24, // subsystem (973)
+  PCISVID: 23, // subsystem vendor (973)
+  PCISID: 24, // subsystem (973)
   STVAL: 31, // software timer value (973)
   MIICAS: 32, // MII control and status (973)
   MIIADDR: 33, // MII address: PHYAD and REGAD (973)
@@ -283,6 +284,7 @@ export const BCR9 = {
 /** BCR18: burst and bus control. */
 export const BCR18 = {
   ROMTMG: 0xf000, // expansion ROM timing
+  NOUFLO: 0x0800, // a transmission starts when the whole frame is in the FIFO (973)
   MEMCMD: 0x0200, // read command of burst reads
   EXTREQ: 0x0100, // keeps REQ# asserted
   DWIO: 0x0080, // double word I/O mode; read only

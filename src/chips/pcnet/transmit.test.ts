@@ -254,6 +254,14 @@ describe('interrupts that are saved', () => {
     // LTINT shares its bit with MORE, which the status says was not so.
     expect(bench.transmitRing.status(1)).toBe(0x03000000);
   });
+
+  test('LTINTEN overrides TOKINTD: a descriptor that asks interrupts with both', () => {
+    const bench = new PcnetBench().start({ csr5: 0xc000 });
+    bench.send(0, ether(OTHER));
+    expect(bench.csr(0) & TINT).toBe(0);
+    bench.send(1, ether(OTHER), STP | ENP | 0x10000000);
+    expect(bench.csr(0) & TINT).toBe(TINT);
+  });
 });
 
 describe('STOP with a frame under way', () => {

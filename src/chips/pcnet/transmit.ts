@@ -23,6 +23,8 @@ const MINIMUM_BYTES = 60;
 const BABBLE_BYTES = 1518;
 /** Period of the PCI clock, 33 MHz, that the polling interval counts. */
 const PCI_CLOCK_NS = 30;
+/** Shortest time between two looks at the ring: a poll takes the bus for about as long. */
+const POLL_NS = 1_000;
 /** Status bits of TMD1 that the chip writes; the rest stays as the host wrote it. */
 const TMD1_KEPT = ~(OWN | ERR | MORE | ONE | DEF);
 
@@ -31,6 +33,8 @@ export class Transmitter {
   private readonly receiver: Receiver;
   private readonly poll: ClockEvent;
   private pumping = false;
+  /** The budget of a call was used up: the poll event, which is armed, goes on with the ring, also with TXDPOLL. */
+  private unfinished = false;
   /** Word of the descriptor that ends the frame with the medium, and what it said. */
   private lastAt = 0;
   private lastStatus = 0;
@@ -54,8 +58,11 @@ export class Transmitter {
     let budget = core.tx.length;
     while (core.mayTransmit && !core.sending && budget > 0 && this.next()) budget--;
     this.pumping = false;
+    this.unfinished = budget === 0;
+    // Not at once: a loopback that gives its own descriptors back would hold the time.
+    if (this.unfinished) core.clock.armIn(this.poll, POLL_NS);
+    // Last: a handler that runs in here may stop the chip, or pump.
     core.updateInterrupt();
-    if (budget === 0) core.clock.arm(this.poll, core.clock.now());
   }
 
   /** A frame has just been received: the ring is polled then too ("Polling"). */
@@ -70,6 +77,7 @@ export class Transmitter {
   /** Starts, or stops, the poll timer as TXON and TXDPOLL say. */
   schedulePoll(): void {
     const { core } = this;
+    if (this.unfinished) return;
     const polls = (core.csr0 & TXON) !== 0 && (core.csr4 & TXDPOLL) === 0;
     if (!polls) core.clock.cancel(this.poll);
     else if (!this.poll.armed) core.clock.arm(this.poll, core.clock.now() + this.pollInterval());
@@ -89,7 +97,7 @@ export class Transmitter {
 
   /** CSR47 holds the two's complement of the interval in PCI clocks; its reset value 0 is 65536 of them, 1.966 ms. */
   private pollInterval(): number {
-    return (0x10000 - this.core.csr[CSR.TXPOLLINT]) * PCI_CLOCK_NS;
+    return Math.max((0x10000 - this.core.csr[CSR.TXPOLLINT]) * PCI_CLOCK_NS, POLL_NS);
   }
 
   private pollNow(): void {
@@ -99,6 +107,7 @@ export class Transmitter {
 
   private stopped(): void {
     this.core.clock.cancel(this.poll);
+    this.unfinished = false;
     this.abandoned = this.core.sending;
   }
 
@@ -323,8 +332,10 @@ export class Transmitter {
   private interruptFor(status: number, failed: boolean): void {
     const { core } = this;
     if (!failed) {
-      if ((core.csr5 & CSR5.TOKINTD) !== 0) return;
-      if ((core.csr5 & CSR5.LTINTEN) !== 0 && (status & TMD1_LTINT) === 0) return;
+      // LTINTEN overrides TOKINTD ("TMD1", LTINT).
+      if ((core.csr5 & CSR5.LTINTEN) !== 0) {
+        if ((status & TMD1_LTINT) === 0) return;
+      } else if ((core.csr5 & CSR5.TOKINTD) !== 0) return;
     }
     core.csr0 |= TINT;
     // The batch is still going out: pump tells the host when it is through.
