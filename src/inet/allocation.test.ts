@@ -1,7 +1,7 @@
 // The hot paths make no garbage: receive to a UDP sink, and forward.
 
 import { expect, test } from 'vitest';
-import { heapGrowth } from '../../test/vocabulary/heap.ts';
+import { heapGrowth, RETRY } from '../../test/vocabulary/heap.ts';
 import { ethernet, ipv4, STRANGER, udp } from '../../test/vocabulary/packets.ts';
 import { VirtualClock } from '../kernel/clock.ts';
 import { Machine } from '../kernel/machine.ts';
@@ -78,7 +78,7 @@ function payload(): Uint8Array {
 }
 
 for (const profile of [IDEAL, X86_DESKTOP]) {
-  test(`receiving to a UDP sink allocates nothing, profile ${profile.name}`, () => {
+  test(`receiving to a UDP sink allocates nothing, profile ${profile.name}`, RETRY, () => {
     const { stack, eth0, receive } = host(profile);
     const sink = new UdpSink(stack, 9, { inSoftirq: true });
     const frame = ethernet(
@@ -95,7 +95,7 @@ for (const profile of [IDEAL, X86_DESKTOP]) {
     expect(bytes / PACKETS).toBeLessThan(LIMIT);
   });
 
-  test(`forwarding allocates nothing, profile ${profile.name}`, () => {
+  test(`forwarding allocates nothing, profile ${profile.name}`, RETRY, () => {
     const { machine, stack, eth0, eth1, receive } = host(profile);
     stack.forwarding = true;
     machine.process(() => {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { FakeNic } from '../../test/vocabulary/fake-nic.ts';
-import { heapGrowth } from '../../test/vocabulary/heap.ts';
+import { heapGrowth, RETRY } from '../../test/vocabulary/heap.ts';
 import { VirtualClock } from '../kernel/clock.ts';
 import { Machine } from '../kernel/machine.ts';
 import { type CpuProfile, IDEAL, X86_DESKTOP } from '../kernel/profile.ts';
@@ -58,22 +58,30 @@ function blast(it: Bench, packets: number): void {
 }
 
 for (const profile of [IDEAL, X86_DESKTOP]) {
-  test(`a million packets from poll to packet type and back to the pool allocate nothing, profile ${profile.name}`, () => {
-    const it = bench(profile);
-    blast(it, 200_000);
-    const before = it.received;
-    const bytes = heapGrowth(() => blast(it, PACKETS / ROUNDS), ROUNDS);
-    expect(it.received - before).toBeGreaterThanOrEqual(PACKETS);
-    expect(bytes / PACKETS).toBeLessThanOrEqual(1);
-  });
+  test(
+    `a million packets from poll to packet type and back to the pool allocate nothing, profile ${profile.name}`,
+    RETRY,
+    () => {
+      const it = bench(profile);
+      blast(it, 200_000);
+      const before = it.received;
+      const bytes = heapGrowth(() => blast(it, PACKETS / ROUNDS), ROUNDS);
+      expect(it.received - before).toBeGreaterThanOrEqual(PACKETS);
+      expect(bytes / PACKETS).toBeLessThanOrEqual(1);
+    },
+  );
 
-  test(`a million packets out again through a discipline allocate nothing, profile ${profile.name}`, () => {
-    const it = bench(profile);
-    it.reply = true;
-    blast(it, 200_000);
-    const before = it.nic.device.tx.packets;
-    const bytes = heapGrowth(() => blast(it, PACKETS / ROUNDS), ROUNDS);
-    expect(it.nic.device.tx.packets - before).toBeGreaterThan(PACKETS * 0.99);
-    expect(bytes / PACKETS).toBeLessThanOrEqual(1);
-  });
+  test(
+    `a million packets out again through a discipline allocate nothing, profile ${profile.name}`,
+    RETRY,
+    () => {
+      const it = bench(profile);
+      it.reply = true;
+      blast(it, 200_000);
+      const before = it.nic.device.tx.packets;
+      const bytes = heapGrowth(() => blast(it, PACKETS / ROUNDS), ROUNDS);
+      expect(it.nic.device.tx.packets - before).toBeGreaterThan(PACKETS * 0.99);
+      expect(bytes / PACKETS).toBeLessThanOrEqual(1);
+    },
+  );
 }

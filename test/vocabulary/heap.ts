@@ -6,6 +6,9 @@ import { runInNewContext } from 'node:vm';
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;
 
+/** For tests of allocation: when V8 compiles what is chance, on a busy machine above all. A real leak fails every time. */
+export const RETRY = { retry: 3 };
+
 /**
  * Bytes allocated by `rounds` calls of `work`, garbage included. Rounds in which the collector ran are left out and
  * taken for average ones, so a round must allocate less than a young generation (1 MB).
