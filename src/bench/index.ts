@@ -28,7 +28,7 @@ const SIZES = [60, 1514];
 const CASES = ['bare ring', 'receive', 'transmit', 'forward'];
 
 export async function runBench(options: BenchOptions = {}): Promise<BenchRow[]> {
-  const seconds = options.quick === true ? 0.35 : 1.4;
+  const seconds = options.quick === true ? 0.35 : 2.4;
   const rows: BenchRow[] = [];
   for (const size of SIZES) {
     let ceiling = 0;

@@ -10,7 +10,7 @@ export interface Measurement {
 }
 
 /** Rounds of which the fastest counts: what disturbs a round only ever makes it slower. */
-const ROUNDS = 7;
+const ROUNDS = 15;
 
 /** Runs `step` (which handles `packets` packets) until it is warm, then measures it for about `seconds`. */
 export function measure(packets: number, seconds: number, step: () => void): Measurement {

@@ -13,6 +13,9 @@ import { BCR, BCR9, CSR, CSR0, CSR4, CSR5, CSR15, CSR58, CSR124 } from './sheet.
 export type PcnetVariant = 'Am79C970A' | 'Am79C973';
 
 /** CSR0 causes that can interrupt; CERR cannot. Their masks are the same bits of CSR3. */
+const { TXON, INTR, IENA, STOP } = CSR0;
+const { UINT } = CSR4;
+const { SPND } = CSR5;
 const CSR0_INTERRUPTS = CSR0.BABL | CSR0.MISS | CSR0.MERR | CSR0.RINT | CSR0.TINT | CSR0.IDON;
 /** CSR4 causes with a mask one bit below that disables. */
 const CSR4_INTERRUPTS = CSR4.MFCO | CSR4.RCVCCO | CSR4.TXSTRT | CSR4.JAB;
@@ -71,7 +74,7 @@ export class Core {
   readonly counters = new PcnetCounters();
 
   /** Causes and state; ERR is computed on reading, TDMD is never kept. */
-  csr0: number = CSR0.STOP;
+  csr0: number = STOP;
   csr3 = 0;
   csr4 = 0x0115;
   csr5 = 0;
@@ -124,12 +127,12 @@ export class Core {
 
   /** SPND reads as one: nothing is under way any more. */
   get suspended(): boolean {
-    return (this.csr5 & CSR5.SPND) !== 0 && !this.sending;
+    return (this.csr5 & SPND) !== 0 && !this.sending;
   }
 
   /** Registers that set up rings and filters may be written. */
   get writable(): boolean {
-    return (this.csr0 & CSR0.STOP) !== 0 || this.suspended;
+    return (this.csr0 & STOP) !== 0 || this.suspended;
   }
 
   get loopback(): boolean {
@@ -146,7 +149,7 @@ export class Core {
 
   /** The transmitter may begin a frame. */
   get mayTransmit(): boolean {
-    return (this.csr0 & CSR0.TXON) !== 0 && (this.csr5 & CSR5.SPND) === 0;
+    return (this.csr0 & TXON) !== 0 && (this.csr5 & SPND) === 0;
   }
 
   /** Brings the derived fields up to date. After every change of a register, the link or the medium. */
@@ -167,7 +170,7 @@ export class Core {
     this.runtsAccepted = (this.csr[CSR.TEST] & CSR124.RPA) !== 0 || runtsInFullDuplex;
     this.rxOpen =
       (this.csr0 & CSR0.RXON) !== 0 &&
-      (this.csr5 & CSR5.SPND) === 0 &&
+      (this.csr5 & SPND) === 0 &&
       this.linkUp &&
       !this.internalLoopback &&
       !this.magicPacketMode;
@@ -183,12 +186,12 @@ export class Core {
     const pending =
       (this.csr0 & ~this.csr3 & CSR0_INTERRUPTS) |
       (csr4 & ~(csr4 << 1) & CSR4_INTERRUPTS) |
-      (csr4 & CSR4.UINT) |
+      (csr4 & UINT) |
       (csr5 & (csr5 << 1) & CSR5_INTERRUPTS) |
       (csr7 & (csr7 << 1) & CSR7_INTERRUPTS);
-    if (pending !== 0) this.csr0 |= CSR0.INTR;
-    else this.csr0 &= ~CSR0.INTR;
-    const line = (this.csr0 & (CSR0.INTR | CSR0.IENA)) === (CSR0.INTR | CSR0.IENA);
+    if (pending !== 0) this.csr0 |= INTR;
+    else this.csr0 &= ~INTR;
+    const line = (this.csr0 & (INTR | IENA)) === (INTR | IENA);
     if (line === this.line) return;
     this.line = line;
     this.host.setInterrupt(line);
@@ -203,9 +206,9 @@ export class Core {
 
   /** STOP, by the host or by the chip itself: what the sheets call STOP_RESET. */
   stop(): void {
-    this.csr0 = CSR0.STOP;
+    this.csr0 = STOP;
     this.csr4 &= ~CSR4_STOP;
-    this.csr5 &= ~(CSR5.SPND | CSR5.EXDINT | CSR5.MPINT | CSR5.MPMODE);
+    this.csr5 &= ~(SPND | CSR5.EXDINT | CSR5.MPINT | CSR5.MPMODE);
     this.csr7 &= ~CSR7_INTERRUPTS;
     this.csr[CSR.MFC] = 0;
     this.csr[CSR.RCC] = 0;

@@ -6,6 +6,8 @@ import { initialize } from './init.ts';
 import { CHIP_ID, CSR, CSR0, CSR0_CAUSES, CSR4, CSR5, CSR15, CSR58, CSR124 } from './sheet.ts';
 import type { Transmitter } from './transmit.ts';
 
+const { IENA, INIT, STOP, STRT, TDMD } = CSR0;
+
 const CSR3_WRITABLE = 0x5f7c;
 const CSR4_WRITABLE = CSR4.EN124 | CSR4.DMAPLUS | CSR4.TIMER | CSR4.TXDPOLL | CSR4.APAD_XMT | CSR4.ASTRP_RCV;
 const CSR4_MASKS = CSR4.MFCOM | CSR4.RCVCCOM | CSR4.TXSTRTM | CSR4.JABM;
@@ -188,21 +190,21 @@ export class ControlRegisters {
 
   private writeCsr0(value: number): void {
     const { core, transmitter } = this;
-    if ((value & CSR0.STOP) !== 0) {
+    if ((value & STOP) !== 0) {
       core.stop();
       return;
     }
     core.csr0 &= ~(value & CSR0_CAUSES);
-    if ((value & CSR0.IENA) !== 0) core.csr0 |= CSR0.IENA;
-    else core.csr0 &= ~CSR0.IENA;
+    if ((value & IENA) !== 0) core.csr0 |= IENA;
+    else core.csr0 &= ~IENA;
     let ready = true;
-    if ((value & CSR0.INIT) !== 0 && (core.csr0 & CSR0.INIT) === 0) {
-      core.csr0 = (core.csr0 & ~CSR0.STOP) | CSR0.INIT;
+    if ((value & INIT) !== 0 && (core.csr0 & INIT) === 0) {
+      core.csr0 = (core.csr0 & ~STOP) | INIT;
       ready = initialize(core);
     }
     // Both in one write: without a block nothing is started.
-    if (ready && (value & CSR0.STRT) !== 0 && (core.csr0 & CSR0.STRT) === 0) this.start();
-    if ((value & (CSR0.TDMD | CSR0.STRT)) !== 0 && core.mayTransmit) transmitter.pump();
+    if (ready && (value & STRT) !== 0 && (core.csr0 & STRT) === 0) this.start();
+    if ((value & (TDMD | STRT)) !== 0 && core.mayTransmit) transmitter.pump();
     core.updateInterrupt();
   }
 
