@@ -88,18 +88,17 @@ export class BenchHost {
 
   /** Packets of type IPv4 get a new Ethernet header and leave by the second card. */
   forwardPackets(): void {
-    const { u8 } = this.machine.memory;
+    const { u16 } = this.machine.memory;
     const out = this.devices[1];
+    const addresses = new Uint16Array(Uint8Array.of(2, 9, 9, 9, 9, 9, ...out.address).buffer);
     this.take((m) => {
       this.received++;
       m.data -= ETH_HLEN;
       m.length += ETH_HLEN;
       m.packetLength += ETH_HLEN;
-      const at = m.data;
-      for (let i = 0; i < 6; i++) {
-        u8[at + i] = i === 0 ? 2 : 9;
-        u8[at + 6 + i] = out.address[i];
-      }
+      // Drivers put the header on an even address.
+      const at = m.data >> 1;
+      for (let i = 0; i < 6; i++) u16[at + i] = addresses[i];
       out.transmit(m);
     });
   }

@@ -83,14 +83,21 @@ export class TxQueue {
     return (this.qdisc === null ? 0 : this.qdisc.length) + this.requeuedLength;
   }
 
-  /** Takes a packet for this queue. */
+  /** Takes a packet for this queue; the device is up and has a carrier. */
   enqueue(m: Mbuf): void {
     const { qdisc } = this;
     if (qdisc === null) {
       this.device.xmitStraight(m, this);
       return;
     }
-    if (qdisc.canBypass && this.pending === 0 && !this.running && this.ready()) this.pass(m, qdisc);
+    if (
+      !this.stoppedByDriver &&
+      qdisc.length === 0 &&
+      this.requeued === null &&
+      qdisc.canBypass &&
+      !this.running
+    )
+      this.pass(m, qdisc);
     else {
       qdisc.enqueue(m, this.onDrop);
       this.run();
@@ -107,7 +114,7 @@ export class TxQueue {
     } else this.busy(qdisc, m, null);
     this.running = false;
     // What came while the driver had this one.
-    if (this.pending > 0) this.run();
+    if (qdisc.length > 0) this.run();
   }
 
   /** Feeds the driver until the discipline has nothing, the driver stops, or the weight is used up. */

@@ -1,6 +1,7 @@
 // The built command line as people start it: a process, its output, its signals.
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { createSocket } from 'node:dgram';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
@@ -60,6 +61,15 @@ test('Ctrl-C ends a run with its report', async () => {
   expect(stdout).toContain('nothing vanished');
 });
 
+/** The lab with a TAP, once its interface is there. */
+async function startTapLab(): Promise<{ child: ChildProcess; ended: Promise<Ended> }> {
+  const lab = start('up', 'tap', '--json');
+  for (let tries = 0; tries < 100 && run('ip', 'addr', 'show', 'softnet0').status !== 0; tries++) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return lab;
+}
+
 const mayTap =
   requirement(
     'TAP',
@@ -68,10 +78,7 @@ const mayTap =
   ) && requirement('ping', hasProgram('ping', '-V'), 'the program ping is needed');
 
 test.skipIf(!mayTap)("the kernel's own ping reaches a lab host through TAP, card and driver", async () => {
-  const { child, ended } = start('up', 'tap', '--json');
-  for (let tries = 0; tries < 100 && run('ip', 'addr', 'show', 'softnet0').status !== 0; tries++) {
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+  const { child, ended } = await startTapLab();
   const ping = run('ping', '-c', '5', '-i', '0.2', '-W', '2', '10.9.0.2');
   child.kill('SIGINT');
   const { code, stdout } = await ended;
@@ -80,4 +87,36 @@ test.skipIf(!mayTap)("the kernel's own ping reaches a lab host through TAP, card
   const report = JSON.parse(stdout);
   expect(report.conservation.vanished).toEqual([]);
   expect(report.ports.tap0.fromKernel.frames).toBeGreaterThanOrEqual(5);
+});
+
+/** Sends `count` datagrams as fast as the kernel takes them, 64 at a time. */
+async function blast(address: string, port: number, count: number): Promise<void> {
+  const socket = createSocket('udp4');
+  await new Promise<void>((resolve) => socket.connect(port, address, resolve));
+  const datagram = new Uint8Array(64);
+  for (let sent = 0; sent < count; sent += 64) {
+    const batch = Array.from({ length: Math.min(64, count - sent) }, () => {
+      return new Promise<void>((resolve) => socket.send(datagram, () => resolve()));
+    });
+    await Promise.all(batch);
+  }
+  socket.close();
+}
+
+test.skipIf(!mayTap)('the sink counts every datagram that the TAP took from the kernel', async () => {
+  const { child, ended } = await startTapLab();
+  for (let tries = 0; tries < 100 && run('ping', '-c', '1', '-W', '1', '10.9.0.2').status !== 0; tries++);
+  await blast('10.9.0.2', 5001, 20_000);
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  child.kill('SIGINT');
+  const report = JSON.parse((await ended).stdout);
+  const { rx, hardware } = report.hosts.box.devices.eth0;
+  const refused = Object.values<number>(hardware).reduce((sum, frames) => sum + frames, 0);
+  const [sink] = report.hosts.box.services;
+  expect(report.conservation.vanished).toEqual([]);
+  expect(rx.packets + refused).toBe(report.ports.tap0.fromKernel.frames);
+  // The rest of what came in is the ping and the ARP for it.
+  const echoes = report.hosts.box.devices.eth0.tx.packets;
+  expect(sink.packets).toBeGreaterThan(1000);
+  expect(rx.packets - sink.packets).toBeLessThanOrEqual(echoes + 5);
 });
