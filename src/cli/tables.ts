@@ -72,10 +72,12 @@ function countDevices(report: LabReport): number {
 
 function flowTable(report: LabReport): string {
   const rows = report.flows.map((flow) => {
-    const { name, kind, from, to, sent, received, lost, latencyNs, trouble, duplicated = 0 } = flow;
-    const notes = [duplicated > 0 ? `${humanCount(duplicated)} duplicates` : '', trouble ?? ''].filter(
-      (note) => note !== '',
-    );
+    const { name, kind, from, to, sent, received, lost, latencyNs, trouble, duplicated = 0, untimed = 0 } = flow;
+    const notes = [
+      duplicated > 0 ? `${humanCount(duplicated)} ${duplicated === 1 ? 'duplicate' : 'duplicates'}` : '',
+      untimed > 0 ? `${humanCount(untimed)} could not be timed` : '',
+      trouble ?? '',
+    ].filter((note) => note !== '');
     return [
       name,
       kind,
@@ -141,7 +143,7 @@ function linkTable(report: LabReport): string {
         link.kind === 'switch' ? '-' : humanRate(link.bitsPerSecond),
         humanCount(way.frames),
         humanBytes(way.bytes),
-        direction.endsWith('.in') ? '-' : humanShare(way.utilisation),
+        direction.endsWith('.in') || link.bitsPerSecond === 0 ? '-' : humanShare(way.utilisation),
         humanCounts(way.drops),
         humanCounts({ ...way.impairments, ...(direction === Object.keys(link.directions)[0] ? totals : {}) }),
       ]);

@@ -67,6 +67,15 @@ describe('a flow', () => {
     );
   });
 
+  test('does not time a packet that came before it left', () => {
+    const flow = new FlowStats(1);
+    const u8 = new Uint8Array(PAYLOAD_HEADER);
+    writePayload(u8, 0, 1, 0, 2000);
+    flow.record(u8, 0, 100, { now: () => 1999 });
+    expect(flow).toMatchObject({ received: 1, untimed: 1 });
+    expect(flow.latency.count).toBe(0);
+  });
+
   test('measures the rate between its first packet and its last', () => {
     expect(flowOf(0, 1, 2).report().packetsPerSecond).toBe(1e6);
   });

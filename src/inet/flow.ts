@@ -31,6 +31,8 @@ export class FlowStats {
   duplicated = 0;
   /** Came after one with a higher number. */
   reordered = 0;
+  /** Came before they left, by the clocks of two busy CPUs, which may be apart by an activity: no latency to speak of. */
+  untimed = 0;
   readonly latency = new Histogram();
   /** Highest number so far, times of the first and the last packet, a latency; numbers in an array, since a field would box them. */
   private readonly numbers = new Float64Array([-1, 0, 0, 0]);
@@ -52,9 +54,12 @@ export class FlowStats {
       this.duplicated++;
       return;
     }
-    // Clocks of two busy CPUs may be apart by an activity: not earlier than it left.
     payloadTimeTo(u8, at, numbers, 3);
-    numbers[3] = nowNs > numbers[3] ? nowNs - numbers[3] : 0;
+    if (nowNs < numbers[3]) {
+      this.untimed++;
+      return;
+    }
+    numbers[3] = nowNs - numbers[3];
     this.latency.recordFrom(numbers, 3);
   }
 

@@ -14,8 +14,10 @@ export interface FlowReport {
   lost: number;
   /** Arrived a second time; not in `received`. */
   duplicated?: number;
-  /** Round trip of a ping, one way of all others; nothing received: null. */
+  /** Round trip of a ping, one way of all others; null when nothing was received, or too much of it could not be timed. */
   latencyNs: { p50: number; p99: number } | null;
+  /** Received, with no latency that means anything: the clocks of two busy hosts were apart, or frames alike were lost. */
+  untimed?: number;
   /** Why it did not send what it was to send. */
   trouble?: string;
 }
@@ -32,9 +34,21 @@ export interface Flow {
   report(): FlowReport;
 }
 
-export function latencyOf(histogram: Histogram): FlowReport['latencyNs'] {
-  if (histogram.count === 0) return null;
+/** More than one packet of so many without a latency, and the quantiles of the others say nothing about the flow. */
+const TIMED_PER_UNTIMED = 100;
+
+export function latencyOf(histogram: Histogram, untimed = 0): FlowReport['latencyNs'] {
+  if (histogram.count === 0 || untimed * TIMED_PER_UNTIMED > histogram.count) return null;
   return { p50: Math.round(histogram.quantile(0.5)), p99: Math.round(histogram.quantile(0.99)) };
+}
+
+/** The two fields about times; packets without one are mentioned only where there are any. */
+export function timesOf(measured: {
+  readonly latency: Histogram;
+  readonly untimed: number;
+}): Pick<FlowReport, 'untimed' | 'latencyNs'> {
+  const { latency, untimed } = measured;
+  return { ...(untimed > 0 ? { untimed } : {}), latencyNs: latencyOf(latency, untimed) };
 }
 
 /** What of a flow's packets a sink has seen. */
@@ -42,7 +56,7 @@ export function sinkReport(
   sink: UdpSink,
   flow: number,
   sent: number,
-): Pick<FlowReport, 'sent' | 'received' | 'lost' | 'duplicated' | 'latencyNs'> {
+): Pick<FlowReport, 'sent' | 'received' | 'lost' | 'duplicated' | 'untimed' | 'latencyNs'> {
   const stats = sink.flow(flow);
   if (stats === null) return { sent, received: 0, lost: sent, duplicated: 0, latencyNs: null };
   const received = stats.received - stats.duplicated;
@@ -51,6 +65,6 @@ export function sinkReport(
     received,
     lost: sent - received,
     duplicated: stats.duplicated,
-    latencyNs: latencyOf(stats.latency),
+    ...timesOf(stats),
   };
 }

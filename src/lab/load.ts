@@ -54,6 +54,8 @@ function readEntries(value: unknown, complain: Complain): Entries | null {
     broken,
   };
   if (value.hosts === undefined) complain([], 'there are no hosts: hosts: {alice: {...}} would be right');
+  else if (value.hosts === null || (isObject(value.hosts) && Object.keys(value.hosts).length === 0))
+    complain(['hosts'], 'there is no host in it: hosts: {alice: {...}} would be right', 'key');
   readTraffic(value.traffic, entries, complain);
   return entries;
 }

@@ -8,7 +8,7 @@ import { Replay } from '../ports/replay.ts';
 import { FRAME_START, MAX_FRAME_BYTES } from '../wire/frame.ts';
 import { FrameTap } from '../wire/frame-tap.ts';
 import type { Medium } from '../wire/medium.ts';
-import { type Flow, type FlowReport, latencyOf, sinkReport } from './flow.ts';
+import { type Flow, type FlowReport, sinkReport, timesOf } from './flow.ts';
 import { FrameMatch } from './frame-match.ts';
 import { Generator } from './generator.ts';
 import type { LabHost, LabNic } from './hosts.ts';
@@ -55,7 +55,7 @@ export class ReplayFlow implements Flow {
   }
 
   report(): FlowReport {
-    const { sent, received, latency } = this.match;
+    const { sent, received } = this.match;
     const { to } = this.spec;
     return {
       name: this.name,
@@ -65,7 +65,7 @@ export class ReplayFlow implements Flow {
       sent,
       received,
       lost: sent - received,
-      latencyNs: latencyOf(latency),
+      ...timesOf(this.match),
       trouble: troubleOf(this.replay),
     };
   }

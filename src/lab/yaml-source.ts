@@ -14,13 +14,18 @@ export class YamlSource {
 
   constructor(file: string, text: string) {
     this.file = file;
-    this.document = parseDocument(text, { lineCounter: this.lines, prettyErrors: false });
+    this.document = parseDocument(text, { lineCounter: this.lines, prettyErrors: false, logLevel: 'error' });
+    const binary = binaryAt(text);
+    if (binary >= 0) {
+      this.problems.push(this.problem(binary, 'no text: a lab file is YAML, in UTF-8'));
+      return;
+    }
     for (const error of this.document.errors) this.problems.push(this.problem(error.pos[0], sayWhat(error)));
     if (this.problems.length > 0) return;
     try {
       this.value = this.document.toJS();
     } catch (error) {
-      this.problems.push(this.problem(0, (error as Error).message));
+      this.problems.push(this.problem(0, `not usable: ${brief((error as Error).message)}`));
     }
   }
 
@@ -63,5 +68,17 @@ function start(node: unknown): number | undefined {
 function sayWhat(error: { code: string; message: string }): string {
   if (error.code === 'DUPLICATE_KEY') return 'this key is there twice: one of them is enough';
   if (error.code === 'TAB_AS_INDENT') return 'a tab: YAML is indented with spaces';
-  return `not YAML: ${error.message}`;
+  if (error.code === 'MULTIPLE_DOCS') return 'a second document begins here: a lab is one';
+  return `not YAML: ${brief(error.message)}`;
+}
+
+/** Where a byte is that no text has, or that is no UTF-8; -1 when there is none. */
+function binaryAt(text: string): number {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  return text.search(/[\0-\x08\x0e-\x1f\ufffd]/);
+}
+
+/** Messages of the parser quote what they are about, which may be long. */
+function brief(message: string): string {
+  return message.length > 160 ? `${message.slice(0, 160)}...` : message;
 }

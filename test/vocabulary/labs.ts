@@ -22,6 +22,17 @@ export function shippedLab(name: string): string {
   return readFileSync(`${LABS}${name}.yaml`, 'utf8');
 }
 
+/** Runs a lab without looking on; gives its report and the lab as it was at the end. */
+export function runLab(
+  text: string,
+  forNs: number,
+  readFile: (path: string) => Uint8Array = (path) => readFileSync(LABS + path),
+): { report: LabReport; lab: Lab } {
+  const lab = new Lab(loadLab('test.yaml', text), { clock: new VirtualClock(), readFile });
+  for (const _ of runVirtual(lab, forNs, 10_000_000));
+  return { report: reportLab(lab), lab };
+}
+
 /** Runs a lab; gives its report and its trace. */
 export function simulate(
   text: string,

@@ -35,6 +35,8 @@ export interface PcnetOptions {
   negotiationNs?: number;
 }
 
+const { RDP: DW_RDP, RAP: DW_RAP, RESET: DW_RESET, BDP: DW_BDP } = DWIO;
+const { RDP: W_RDP, RAP: W_RAP, RESET: W_RESET, BDP: W_BDP } = WIO;
 /** PCI revision, as the chips carry it in configuration space. */
 const REVISION = { Am79C970A: 0x16, Am79C973: 0x40 } as const;
 /** Am79C973's PHY: AMD's OUI 00-00-1A, model 0x36. */
@@ -102,27 +104,27 @@ export class Pcnet implements PciChip, Station {
     if (this.bus.dwio) {
       if (width === 4) {
         switch (offset) {
-          case DWIO.RDP:
+          case DW_RDP:
             return this.control.read(this.rap);
-          case DWIO.RAP:
+          case DW_RAP:
             return this.rap;
-          case DWIO.RESET:
+          case DW_RESET:
             this.softReset();
             return 0;
-          case DWIO.BDP:
+          case DW_BDP:
             return this.bus.read(this.rap);
         }
       }
     } else if (width === 2) {
       switch (offset) {
-        case WIO.RDP:
+        case W_RDP:
           return this.control.read(this.rap);
-        case WIO.RAP:
+        case W_RAP:
           return this.rap;
-        case WIO.RESET:
+        case W_RESET:
           this.softReset();
           return 0;
-        case WIO.BDP:
+        case W_BDP:
           return this.bus.read(this.rap);
       }
     }
@@ -135,35 +137,35 @@ export class Pcnet implements PciChip, Station {
       return;
     }
     // The 32-bit write that switches to DWIO is also a write to RDP.
-    if (width === 4 && offset === DWIO.RDP) this.bus.dwio = true;
+    if (width === 4 && offset === DW_RDP) this.bus.dwio = true;
     const half = value & 0xffff;
     if (this.bus.dwio) {
       if (width === 4) {
         switch (offset) {
-          case DWIO.RDP:
+          case DW_RDP:
             this.control.write(this.rap, half);
             return;
-          case DWIO.RAP:
+          case DW_RAP:
             this.rap = value & 0xff;
             return;
-          case DWIO.RESET:
+          case DW_RESET:
             return;
-          case DWIO.BDP:
+          case DW_BDP:
             this.bus.write(this.rap, half);
             return;
         }
       }
     } else if (width === 2) {
       switch (offset) {
-        case WIO.RDP:
+        case W_RDP:
           this.control.write(this.rap, half);
           return;
-        case WIO.RAP:
+        case W_RAP:
           this.rap = value & 0xff;
           return;
-        case WIO.RESET:
+        case W_RESET:
           return;
-        case WIO.BDP:
+        case W_BDP:
           this.bus.write(this.rap, half);
           return;
       }

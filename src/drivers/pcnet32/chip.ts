@@ -2,7 +2,8 @@
 // "Software Interface"; the order of writes is the sheet's: set-up registers while stopped, INIT, IDON, STRT.
 
 import { writeInitBlock } from '../../chips/pcnet/init-block.ts';
-import { BCR, BCR9, BCR18, CSR, CSR0, CSR3, CSR4 } from '../../chips/pcnet/sheet.ts';
+import { RMD1 } from '../../chips/pcnet/ring.ts';
+import { BCR, BCR4, BCR9, BCR18, CSR, CSR0, CSR3, CSR4 } from '../../chips/pcnet/sheet.ts';
 import { DROP_DEV_READY } from '../../net/drop-reason.ts';
 import { type Adapter, RX_BUFFER_BYTES } from './adapter.ts';
 import { wantedFilter } from './filter.ts';
@@ -38,6 +39,8 @@ export function initialise(a: Adapter, mode: number): void {
   if (settings.fullDuplex !== undefined) {
     regs.writeBcr(BCR.FDC, settings.fullDuplex ? BCR9.FDEN | BCR9.FDRPAD : 0);
   } else if (a.fast) regs.writeBcr(BCR.FDC, BCR9.FDRPAD);
+  // The link is read from LED0, and S_RESET leaves it as whoever had the card before us set it.
+  if (!a.fast) regs.writeBcr(BCR.LNKST, (regs.readBcr(BCR.LNKST) & BCR4.LEDPOL) | BCR4.PSE | BCR4.LNKSE);
   regs.writeCsr(3, a.csr3);
   regs.writeCsr(4, CSR4_SETTING);
 
@@ -83,6 +86,8 @@ export function startChip(a: Adapter): void {
 
 /** No DMA and no interrupt after this. Lock held. The chip's counters are read first: STOP clears them. */
 export function stopChip(a: Adapter): void {
+  // STOP has to arrive, whoever moved RAP meanwhile.
+  a.regs.doubt();
   if (a.running) readCounters(a);
   a.running = false;
   a.regs.writeCsr(0, CSR0.STOP);
@@ -181,7 +186,8 @@ export function freeBuffers(a: Adapter): void {
   for (let i = 0; i < rxBuffers.length; i++) {
     const m = rxBuffers[i];
     if (m === null) continue;
-    if (!rxRing.owned(i)) stats.rx_flushed++;
+    // Frames, not descriptors: a long one has several, and begins in one.
+    if (!rxRing.owned(i) && (rxRing.status(i) & RMD1.STP) !== 0) stats.rx_flushed++;
     rxRing.clear(i);
     rxBuffers[i] = null;
     machine.mbufs.freem(m);

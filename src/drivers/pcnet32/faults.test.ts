@@ -81,6 +81,19 @@ describe('the link', () => {
     host.expectNothingReceived();
   });
 
+  test('of an Am79C970A is found whatever LED 0 showed for the driver before us', () => {
+    const host = makeHost({ open: false });
+    // BCR4: lit by received frames, active high.
+    host.chip.writeBar(1, 0x14, 4, 4);
+    host.chip.writeBar(1, 0x1c, 4, 0x4004);
+    host.open();
+    host.run(10 * MILLISECOND);
+    expect(host.device.carrier).toBe(true);
+    host.wire.setCarrier(false);
+    host.run(2 * SECOND + MILLISECOND);
+    expect(host.device.carrier).toBe(false);
+  });
+
   test('that is lost under load leaves nothing hanging', () => {
     const host = up({ bitsPerSecond: 10_000_000 });
     for (let i = 0; i < 200; i++) host.send(frame(1000, i));
@@ -94,6 +107,19 @@ describe('the link', () => {
     worksAgain(host);
     host.expectConserved();
   });
+});
+
+test('a chip that was stopped, and its RAP moved, by somebody else runs again after the next look at it', () => {
+  const host = up();
+  host.wire.deliver(frame(300));
+  host.run();
+  const { chip } = host.card;
+  chip.writeBar(1, 0x14, 4, 0);
+  chip.writeBar(1, 0x10, 4, 0x0004);
+  chip.writeBar(1, 0x14, 4, 88);
+  host.run(2 * SECOND + MILLISECOND);
+  worksAgain(host);
+  host.expectConserved();
 });
 
 describe('a chip that hangs', () => {
@@ -278,6 +304,18 @@ describe('a chip that writes nonsense into its descriptors', () => {
     host.close();
     expect(host.census().mbufs).toBe(0);
   });
+});
+
+test('a frame over several descriptors that waits when the device is closed counts as one frame', () => {
+  const host = up();
+  host.card.onAccess = () => {
+    // Closing has begun, and keeps the interrupt away.
+    host.card.onAccess = null;
+    host.wire.deliver(frame(9000), frame(60));
+  };
+  host.close();
+  expect(host.stats.rx_flushed).toBe(2);
+  expect(host.census().mbufs).toBe(0);
 });
 
 test('a self test that fails says what, and the device is down but can be closed', () => {

@@ -42,7 +42,7 @@ export function checkLink(a: Adapter): void {
   device.setCarrier(up);
 }
 
-/** LED0 as it is after reset is lit by the link alone. */
+/** LED0 is lit by the link alone: `initialise` saw to it. */
 function ledLinkUp(a: Adapter): boolean {
   const led = a.regs.readBcr(BCR.LNKST);
   return led !== GONE && (led & BCR4.LEDOUT) !== 0;
@@ -80,6 +80,7 @@ function checkHealth(a: Adapter): void {
   const { cpu } = machine;
   let reason = 0;
   lock.lockIrq(cpu);
+  a.regs.doubt();
   const csr0 = a.regs.readCsr(0);
   if (csr0 === GONE && a.running) loseChip(a);
   // Also when nobody answers: a card that was put back is in word mode and cannot be read before a restart.

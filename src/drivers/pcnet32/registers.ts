@@ -102,6 +102,11 @@ export class PcnetRegisters {
     return address;
   }
 
+  /** Where RAP points is not taken on trust any more: who else has the window may have moved it. */
+  doubt(): void {
+    this.pointer = NOWHERE;
+  }
+
   private point(register: number): void {
     this.pointer = register;
     if (this.wide) this.window.write32(DWIO.RAP, register);
