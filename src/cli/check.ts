@@ -1,6 +1,6 @@
 // `softnet check`: what is wrong with lab files.
 
-import { LabRunError } from '../lab/lab.ts';
+import { LabRunError, tryLab } from '../lab/lab.ts';
 import { formatProblem, LabFileError, type Problem } from '../lab/problem.ts';
 import { openLab } from '../lab/server/files.ts';
 import type { LabSpec } from '../lab/spec.ts';
@@ -12,7 +12,7 @@ interface Checked {
   problems: Problem[];
 }
 
-/** Reads each file, and the captures it names. */
+/** Reads each file, and the captures it names, and sets up its machines. */
 export function checkCommand(io: Io, files: readonly string[], options: { json?: boolean }): number {
   const results = files.map((file) => check(io, file, options.json === true));
   if (options.json === true)
@@ -23,25 +23,13 @@ export function checkCommand(io: Io, files: readonly string[], options: { json?:
 function check(io: Io, file: string, quiet: boolean): Checked {
   const problems: Problem[] = [];
   try {
-    const { spec, readFile } = openLab(file);
-    for (const port of spec.ports) {
-      if (port.kind !== 'replay') continue;
-      try {
-        readFile(port.file);
-      } catch (error) {
-        problems.push({
-          file,
-          line: 1,
-          column: 1,
-          message: `port "${port.name}": ${port.file}: ${(error as Error).message}`,
-        });
-      }
-    }
+    const { spec, readFile, problemAt } = openLab(file);
+    problems.push(...tryLab(spec, readFile).map(({ at, message }) => problemAt(at ?? [], message)));
     if (!quiet && problems.length === 0) io.out(`${file}: ok: ${describe(spec)}\n`);
   } catch (error) {
     if (error instanceof LabFileError) problems.push(...error.problems);
     else if (error instanceof LabRunError)
-      problems.push({ file, line: 1, column: 1, message: error.message });
+      problems.push({ file, line: 1, column: 1, message: error.message.replace(`${file}: `, '') });
     else throw error;
   }
   if (!quiet) for (const problem of problems) io.err(`${formatProblem(problem)}\n`);

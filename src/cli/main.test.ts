@@ -1,4 +1,12 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -115,6 +123,38 @@ describe('softnet sim', () => {
     expect(stdout).toContain('nothing vanished');
   });
 
+  test('so is a capture of which nothing can be sent', async () => {
+    const file = join(folder, 'lab.yaml');
+    const capture = readFileSync(new URL('../../labs/captures/mixed.pcap', import.meta.url));
+    capture.fill(0xff, 32, 36);
+    writeFileSync(join(folder, 'lies.pcap'), capture);
+    writeFileSync(
+      file,
+      'hosts: { a: { nics: [{}] } }\nlinks: { w: { between: [p, a] } }\nports: { p: { kind: replay, file: lies.pcap } }\n',
+    );
+    const { code, stdout } = await softnet('sim', file, '--for', '10ms');
+    expect(code).toBe(2);
+    expect(stdout).toContain('byte 32: a captured length of 4294967295 bytes');
+  });
+
+  test.skipIf(!existsSync('/dev/full'))('a disk that gets full is said in one line', async () => {
+    for (const trace of ['trace.json', 'trace.txt']) {
+      symlinkSync('/dev/full', join(folder, trace));
+      const { code, stderr } = await softnet(
+        'sim',
+        'default',
+        '--for',
+        '10ms',
+        '--trace',
+        join(folder, trace),
+      );
+      expect(code).toBe(1);
+      expect(stderr).toBe(
+        `${join(folder, trace)} cannot be written: ENOSPC: no space left on device, write\n`,
+      );
+    }
+  });
+
   test('Ctrl-C ends it with the report', async () => {
     const io = new TestIo();
     io.onNow = () => {
@@ -183,6 +223,38 @@ describe('softnet check', () => {
         },
       ],
     });
+  });
+
+  test('reads captures to their ends and sets up the machines', async () => {
+    const file = join(folder, 'lab.yaml');
+    const capture = readFileSync(new URL('../../labs/captures/mixed.pcap', import.meta.url));
+    writeFileSync(join(folder, 'cut.pcap'), capture.subarray(0, 10_000));
+    writeFileSync(join(folder, 'text.pcap'), 'hello');
+    writeFileSync(
+      file,
+      [
+        'hosts:',
+        '  a: { gateway: 10.9.9.9, nics: [{ address: 10.0.0.1/24 }, {}] }',
+        '  b: { memory: 64KiB }',
+        'links: { v: { between: [p, a.eth0] }, w: { between: [q, a.eth1] } }',
+        'ports:',
+        '  p: { kind: replay, file: cut.pcap }',
+        '  q: { kind: replay, file: text.pcap }',
+        '',
+      ].join('\n'),
+    );
+    const { code, stderr } = await softnet('check', file);
+    expect(code).toBe(1);
+    expect(stderr.replaceAll(file, 'lab')).toMatch(
+      new RegExp(
+        [
+          '^lab:2:6: host "a": route default: gateway 10.9.9.9 must be .*',
+          'lab:3:6: host "b": out of physical memory: .*',
+          'lab:6:28: port "p": cut.pcap: byte 8781: .*',
+          'lab:7:28: port "q": text.pcap: byte 0: .*\n$',
+        ].join('\n'),
+      ),
+    );
   });
 
   test('looks whether captures are there', async () => {

@@ -34,10 +34,11 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
 }
 
 if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
-  // A reader that goes away early (softnet ... | head) is no fault.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    process.exit(EXIT_OK);
+    // A reader that goes away early (softnet ... | head) is no fault.
+    if (error.code === 'EPIPE') process.exit(EXIT_OK);
+    process.stderr.write(`standard output cannot be written: ${error.message}\n`);
+    process.exit(EXIT_USER_ERROR);
   });
   // A packet's way is many short functions: with V8's usual budget half of them stay calls, a third of the time.
   setFlagsFromString('--max-inlined-bytecode-size-cumulative=6000');

@@ -45,6 +45,9 @@ export async function runLab(io: Io, mode: 'up' | 'sim', file: string, options: 
     const report = await run.go();
     io.out(options.json === true ? `${JSON.stringify(report)}\n` : reportTables(report));
     return verdict(report);
+  } catch (error) {
+    // The last bytes of a capture or trace are written when it is closed.
+    throw error instanceof LabRunError ? new UserError(error.message) : error;
   } finally {
     interrupts.close();
   }
@@ -70,7 +73,10 @@ function userErrors<T>(work: () => T): T {
 
 /** 0 when every flow got something through and nothing vanished. */
 function verdict(report: LabReport): number {
-  const failed = report.flows.some((flow) => flow.sent > 0 && flow.received === 0 && flow.lost > 0);
+  const failed = report.flows.some(
+    ({ sent, received, lost, trouble }) =>
+      (sent > 0 && received === 0 && lost > 0) || (sent === 0 && trouble !== undefined),
+  );
   return failed || report.conservation.vanished.length > 0 ? EXIT_LAB_FAILED : EXIT_OK;
 }
 

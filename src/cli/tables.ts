@@ -72,7 +72,19 @@ function countDevices(report: LabReport): number {
 
 function flowTable(report: LabReport): string {
   const rows = report.flows.map((flow) => {
-    const { name, kind, from, to, sent, received, lost, latencyNs, trouble, duplicated = 0, untimed = 0 } = flow;
+    const {
+      name,
+      kind,
+      from,
+      to,
+      sent,
+      received,
+      lost,
+      latencyNs,
+      trouble,
+      duplicated = 0,
+      untimed = 0,
+    } = flow;
     const notes = [
       duplicated > 0 ? `${humanCount(duplicated)} ${duplicated === 1 ? 'duplicate' : 'duplicates'}` : '',
       untimed > 0 ? `${humanCount(untimed)} could not be timed` : '',

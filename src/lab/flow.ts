@@ -34,8 +34,8 @@ export interface Flow {
   report(): FlowReport;
 }
 
-/** More than one packet of so many without a latency, and the quantiles of the others say nothing about the flow. */
-const TIMED_PER_UNTIMED = 100;
+/** With more than one packet without a latency to so many with one, their quantiles say little about the flow. */
+const TIMED_PER_UNTIMED = 10;
 
 export function latencyOf(histogram: Histogram, untimed = 0): FlowReport['latencyNs'] {
   if (histogram.count === 0 || untimed * TIMED_PER_UNTIMED > histogram.count) return null;

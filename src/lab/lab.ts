@@ -3,15 +3,17 @@
 //
 //   bringUp ──▶ settle until the links are up ──▶ startTraffic ──▶ … ──▶ stopTraffic ──▶ drain ──▶ reportLab
 
-import type { Clock } from '../kernel/clock.ts';
+import { type Clock, VirtualClock } from '../kernel/clock.ts';
 import type { Cpu } from '../kernel/cpu.ts';
 import { Tracer } from '../kernel/trace.ts';
+import type { Capture } from '../ports/capture.ts';
 import { openCapture } from '../ports/open-capture.ts';
 import type { Medium } from '../wire/medium.ts';
 import type { Flow } from './flow.ts';
 import { makeTrafficFlow } from './host-flow.ts';
 import { LabHost, type LabNic } from './hosts.ts';
 import { GeneratorFlow, ReplayFlow } from './port-flow.ts';
+import type { Path } from './problem.ts';
 import { makeService, type Service } from './services.ts';
 import type { GeneratorSpec, LabSpec, ReplaySpec, TapSpec } from './spec.ts';
 import { type Observe, Wires } from './wires.ts';
@@ -46,7 +48,15 @@ export interface LabOptions {
 }
 
 /** A lab that is right as a file and cannot run here: no such capture, no right to open a TAP. */
-export class LabRunError extends Error {}
+export class LabRunError extends Error {
+  /** Where in the lab file it comes from; null when from outside. */
+  readonly at: Path | null;
+
+  constructor(message: string, at: Path | null = null, options?: ErrorOptions) {
+    super(message, options);
+    this.at = at;
+  }
+}
 
 export class Lab {
   readonly spec: LabSpec;
@@ -181,15 +191,49 @@ function sayWhose<T>(host: string, work: () => T): T {
   try {
     return work();
   } catch (error) {
-    throw new LabRunError(`host "${host}": ${(error as Error).message}`, { cause: error });
+    throw new LabRunError(`host "${host}": ${(error as Error).message}`, ['hosts', host], { cause: error });
   }
 }
 
-function readCapture(spec: ReplaySpec, readFile: ReadFile) {
+function readCapture(spec: ReplaySpec, readFile: ReadFile): Capture {
   try {
     return openCapture(readFile(spec.file));
   } catch (error) {
-    throw new LabRunError(`port "${spec.name}": ${spec.file}: ${(error as Error).message}`);
+    const at = ['ports', spec.name, 'file'];
+    throw new LabRunError(`port "${spec.name}": ${spec.file}: ${(error as Error).message}`, at);
+  }
+}
+
+/** Machines of a larger lab are not tried: each takes a few milliseconds. */
+const TRIED_HOSTS = 200;
+
+/** What would stop a lab from running: reads its captures to their ends, and sets up each machine by itself, unplugged. */
+export function tryLab(spec: LabSpec, readFile: ReadFile): LabRunError[] {
+  const tries = spec.hosts.slice(0, spec.hosts.length > TRIED_HOSTS ? 0 : TRIED_HOSTS).map((host) => () => {
+    const clock = new VirtualClock();
+    const wires = new Wires({ ...spec, links: [], switches: [], hubs: [] }, clock, null);
+    const parts = { clock, seed: spec.seed, trace: new Tracer(1), wires, log: () => {} };
+    sayWhose(host.name, () => new LabHost(host, parts).bringUp());
+  });
+  for (const port of spec.ports) if (port.kind === 'replay') tries.push(() => readToEnd(port, readFile));
+  return tries.flatMap((attempt) => {
+    try {
+      attempt();
+      return [];
+    } catch (error) {
+      if (error instanceof LabRunError) return [error];
+      throw error;
+    }
+  });
+}
+
+function readToEnd(spec: ReplaySpec, readFile: ReadFile): void {
+  const capture = readCapture(spec, readFile);
+  try {
+    for (const _ of capture);
+  } catch (error) {
+    const at = ['ports', spec.name, 'file'];
+    throw new LabRunError(`port "${spec.name}": ${spec.file}: ${(error as Error).message}`, at);
   }
 }
 

@@ -78,6 +78,14 @@ describe('a wrong lab file is told where and what would be right', () => {
       '- a\n',
       'lab.yaml:1:1: a lab file is a map, this is a list: hosts: ... would be right',
     ],
+    ['no text', 'hosts:\n  \0', 'lab.yaml:2:3: no text: a lab file is YAML, in UTF-8'],
+    ['no UTF-8', 'hosts: \ufffd', 'lab.yaml:1:8: no text: a lab file is YAML, in UTF-8'],
+    ['two documents', `${HOSTS}---\n${HOSTS}`, 'lab.yaml:2:1: a second document begins here: a lab is one'],
+    [
+      'hosts with nothing in it',
+      'hosts: {}\n',
+      'lab.yaml:1:1: there is no host in it: hosts: {alice: {...}} would be right',
+    ],
     ['a tab', 'hosts:\n\talice: {}\n', 'lab.yaml:2:1: a tab: YAML is indented with spaces'],
     [
       'a key twice',

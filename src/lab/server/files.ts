@@ -5,7 +5,9 @@ import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { LabRunError, type ReadFile } from '../lab.ts';
 import { loadLab } from '../load.ts';
+import type { Path, Problem } from '../problem.ts';
 import type { LabSpec } from '../spec.ts';
+import { YamlSource } from '../yaml-source.ts';
 
 /** From dist/lab/server, as from src/lab/server. */
 const SHIPPED = fileURLToPath(new URL('../../../labs/', import.meta.url));
@@ -15,6 +17,8 @@ export interface LabOnDisk {
   name: string;
   spec: LabSpec;
   readFile: ReadFile;
+  /** A problem at a place in the file. */
+  problemAt: (path: Path, message: string) => Problem;
 }
 
 /** Opens a lab file, or one that comes with the package by its bare name. Throws LabFileError or LabRunError. */
@@ -29,8 +33,9 @@ export function openLab(name: string): LabOnDisk {
   const folder = dirname(resolve(path));
   return {
     name,
-    spec: loadLab(path === name ? name : path, text),
+    spec: loadLab(path, text),
     readFile: (file) => readNamed(resolve(folder, file)),
+    problemAt: (at, message) => new YamlSource(path, text).problemAt(at, message),
   };
 }
 
@@ -55,7 +60,11 @@ function readNamed(path: string): Uint8Array {
 }
 
 function sayWhy(name: string, error: unknown): string {
-  return `${name}: ${reason(error)}; the labs that come with softnet: ${shippedLabs().join(', ')}`;
+  const labs =
+    (error as NodeJS.ErrnoException).code === 'ENOENT'
+      ? `; the labs that come with softnet: ${shippedLabs().join(', ')}`
+      : '';
+  return `${name}: ${reason(error)}${labs}`;
 }
 
 function reason(error: unknown): string {
