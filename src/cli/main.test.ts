@@ -10,6 +10,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { requirement } from '../../test/vocabulary/require.ts';
 import { readCaptureFile } from '../ports/capture-file.ts';
 import type { Io } from './io.ts';
 import { main } from './main.ts';
@@ -48,6 +49,8 @@ async function softnet(...argv: string[]): Promise<TestIo & { code: number }> {
   const code = await main(argv, io);
   return Object.assign(io, { code });
 }
+
+const full = requirement('/dev/full', existsSync('/dev/full'), 'a file that is always full, as Linux has it');
 
 let folder = '';
 beforeEach(() => {
@@ -137,7 +140,7 @@ describe('softnet sim', () => {
     expect(stdout).toContain('byte 32: a captured length of 4294967295 bytes');
   });
 
-  test.skipIf(!existsSync('/dev/full'))('a disk that gets full is said in one line', async () => {
+  test.skipIf(!full)('a disk that gets full is said in one line', async () => {
     for (const trace of ['trace.json', 'trace.txt']) {
       symlinkSync('/dev/full', join(folder, trace));
       const { code, stderr } = await softnet(
