@@ -38,6 +38,8 @@ export const DROP_IP_NEEDFRAG = 33;
 export const DROP_LLC_NOSAP = 34;
 export const DROP_IPX_INVALID = 35;
 export const DROP_NEIGH_TABLEFULL = 36;
+/** One of several takers of a packet went without: there was no buffer for its copy. */
+export const DROP_COPY_NOMEM = 37;
 
 /** Name and whose account it is on: the way in (device layer), the protocols, or the way out. */
 export const DROP_REASONS = [
@@ -78,4 +80,5 @@ export const DROP_REASONS = [
   { name: 'LLC_NOSAP', side: 'protocol' },
   { name: 'IPX_INVALID', side: 'protocol' },
   { name: 'NEIGH_TABLEFULL', side: 'protocol' },
+  { name: 'COPY_NOMEM', side: 'protocol' },
 ] as const;

@@ -13,6 +13,7 @@ import {
 import { finishChecksum } from './checksum.ts';
 import { NETIF_F_IP_CSUM, NETIF_F_SG, type NetDevice } from './device.ts';
 import {
+  DROP_COPY_NOMEM,
   DROP_DEV_READY,
   DROP_NO_CARRIER,
   DROP_NOMEM,
@@ -144,26 +145,34 @@ export class DeviceLayer {
     if (length < m.packetLength) this.machine.mbufs.adj(m, length - m.packetLength);
   }
 
-  /** Gives the packet to every taker of its type: copies by reference to all but the last. */
   private deliver(m: Mbuf, device: NetDevice): void {
+    if (this.handUp(m, device)) device.delivered++;
+    else device.drop(m, DROP_UNHANDLED_PROTO);
+  }
+
+  /**
+   * Gives the packet to every taker of its type, copies by reference to all but the last. False when nobody takes the
+   * type: the packet is still the caller's.
+   */
+  handUp(m: Mbuf, device: NetDevice): boolean {
     const type = m.protocol;
     const bucket = this.packetTypes.buckets[type & (PTYPE_HASH_SIZE - 1)];
     let last: PacketType | null = null;
     for (let i = 0; i < bucket.length; i++) {
       const entry = bucket[i];
       if (entry.type !== type || (entry.device !== null && entry.device !== device)) continue;
-      if (last !== null) {
-        const copy = this.machine.mbufs.copym(m, 0, m.packetLength);
-        if (copy !== null) last.receive(copy, device);
-      }
+      if (last !== null) this.handCopy(m, device, last);
       last = entry;
     }
-    if (last === null) {
-      device.drop(m, DROP_UNHANDLED_PROTO);
-      return;
-    }
-    device.delivered++;
+    if (last === null) return false;
     last.receive(m, device);
+    return true;
+  }
+
+  private handCopy(m: Mbuf, device: NetDevice, taker: PacketType): void {
+    const copy = this.machine.mbufs.copym(m, 0, m.packetLength);
+    if (copy === null) device.drops[DROP_COPY_NOMEM]++;
+    else taker.receive(copy, device);
   }
 
   // ---- one packet out

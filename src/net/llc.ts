@@ -15,7 +15,6 @@ import type { NetDevice } from './device.ts';
 import { DROP_LLC_INVALID, DROP_LLC_NOSAP, DROP_OTHERHOST, DROP_PROTO_MEM } from './drop-reason.ts';
 import { ETH_P_802_2, ETH_P_802_3_MIN } from './ether.ts';
 import type { DeviceLayer } from './layer.ts';
-import { type PacketType, PTYPE_HASH_SIZE } from './packet-type.ts';
 
 export const LLC_HLEN = 3;
 export const SNAP_HLEN = 5;
@@ -129,33 +128,11 @@ export class Llc {
     this.layer.machine.mbufs.adj(m, LLC_HLEN + SNAP_HLEN);
     m.protocol = type;
     const handler = this.snapTypes.get(type);
-    if (handler === undefined) {
-      this.redeliver(m, device, type);
-      return;
-    }
-    this.counters.delivered++;
-    handler(m, device);
-  }
-
-  /** To every taker of the type, copies by reference to all but the last. The device layer has counted it already. */
-  private redeliver(m: Mbuf, device: NetDevice, type: number): void {
-    const bucket = this.layer.packetTypes.buckets[type & (PTYPE_HASH_SIZE - 1)];
-    let last: PacketType | null = null;
-    for (let i = 0; i < bucket.length; i++) {
-      const entry = bucket[i];
-      if (entry.type !== type || (entry.device !== null && entry.device !== device)) continue;
-      if (last !== null) {
-        const copy = this.layer.machine.mbufs.copym(m, 0, m.packetLength);
-        if (copy !== null) last.receive(copy, device);
-      }
-      last = entry;
-    }
-    if (last === null) {
-      this.drop(m, device, DROP_LLC_NOSAP);
-      return;
-    }
-    this.counters.redelivered++;
-    last.receive(m, device);
+    if (handler !== undefined) {
+      this.counters.delivered++;
+      handler(m, device);
+    } else if (this.layer.handUp(m, device)) this.counters.redelivered++;
+    else this.drop(m, device, DROP_LLC_NOSAP);
   }
 
   private drop(m: Mbuf, device: NetDevice, reason: number): void {

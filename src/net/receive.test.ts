@@ -48,6 +48,19 @@ test('each of several takers gets the packet; what they get is one packet and sh
   expect(machine.mbufs.clustersInUse).toBe(0);
 });
 
+test('a taker that goes without, for want of a buffer for its copy, is counted', () => {
+  const { machine, receive, taker, device } = netMachine();
+  const takers = [taker(ETH_P_IP), taker(ETH_P_IP)];
+  const { mbufs } = machine;
+  const copym = mbufs.copym.bind(mbufs);
+  mbufs.copym = () => null;
+  receive();
+  mbufs.copym = copym;
+  expect(takers.map((taken) => taken.length)).toEqual([0, 1]);
+  expect(device.dropReport()).toEqual({ COPY_NOMEM: 1 });
+  expect(device.delivered).toBe(1);
+});
+
 test('a taker of another device gets nothing', () => {
   const { layer, receive, taker, device } = netMachine();
   const other = { ...device, name: 'eth1' } as typeof device;
