@@ -7,8 +7,8 @@ import { Pcnet } from '../chips/pcnet/model.ts';
 import { pcnet32Driver } from '../drivers/pcnet32/pcnet32.ts';
 import { VirtualClock } from '../kernel/clock.ts';
 import { Machine } from '../kernel/machine.ts';
-import type { Mbuf } from '../mbuf/mbuf.ts';
-import { LL_RESERVED_SPACE, type NetDevice } from '../net/device.ts';
+import { HEADROOM, type Mbuf } from '../mbuf/mbuf.ts';
+import type { NetDevice } from '../net/device.ts';
 import { ETH_HLEN, ETH_P_IP } from '../net/ether.ts';
 import { DeviceLayer } from '../net/layer.ts';
 import { PfifoFast } from '../qdisc/pfifo-fast.ts';
@@ -144,7 +144,7 @@ export class BenchHost {
     for (let i = 0; i < BATCH; i++) {
       const m = machine.mbufs.getcl();
       if (m === null) break;
-      m.data += LL_RESERVED_SPACE - ETH_HLEN;
+      m.data += HEADROOM - ETH_HLEN;
       m.length = length;
       m.packetLength = length;
       writeHeader(machine.memory.u8, m.data, device.address);

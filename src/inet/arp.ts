@@ -7,9 +7,8 @@
 //   |        | 0x0800 | 6    | 4    | 1 or 2 | station     | address    | station     | address    |
 //   +--------+--------+------+------+--------+-------------+------------+-------------+------------+
 
-import type { Mbuf } from '../mbuf/mbuf.ts';
-import { PACKET_OTHERHOST } from '../mbuf/mbuf.ts';
-import { LL_RESERVED_SPACE, type NetDevice } from '../net/device.ts';
+import { HEADROOM, type Mbuf, PACKET_OTHERHOST } from '../mbuf/mbuf.ts';
+import type { NetDevice } from '../net/device.ts';
 import { DROP_ARP_INVALID, DROP_OTHERHOST } from '../net/drop-reason.ts';
 import { BROADCAST_ADDRESS, ETH_ALEN, ETH_P_ARP, ETH_P_IP, formatMac } from '../net/ether.ts';
 import { formatAddress, INADDR_BROADCAST, isMulticast, readAddress, writeAddress } from './address.ts';
@@ -181,7 +180,7 @@ export class Arp {
     // Nothing was made, so nothing is lost: the question is asked again, the asker asks again.
     if (m === null) return;
     account.originated++;
-    m.reserve(LL_RESERVED_SPACE);
+    m.reserve(HEADROOM);
     m.length = m.packetLength = ARP_LENGTH;
     const { u8 } = machine.memory;
     const at = m.data;

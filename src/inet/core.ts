@@ -4,8 +4,7 @@
 // let hardware events and interrupts in, but never the stack itself a second time.
 
 import type { Machine } from '../kernel/machine.ts';
-import { type Mbuf, MLEN } from '../mbuf/mbuf.ts';
-import { LL_RESERVED_SPACE } from '../net/device.ts';
+import { HEADROOM, type Mbuf, MLEN } from '../mbuf/mbuf.ts';
 import type { DeviceLayer } from '../net/layer.ts';
 import type { Account } from './account.ts';
 
@@ -23,9 +22,9 @@ export function allocPacket(core: Core, bytes: number): Mbuf | null {
   const { machine } = core;
   const { mbufs, cpu } = machine;
   cpu.charge(cpu.profile.buffer);
-  const first = LL_RESERVED_SPACE + bytes <= MLEN ? mbufs.gethdr() : mbufs.getcl();
+  const first = HEADROOM + bytes <= MLEN ? mbufs.gethdr() : mbufs.getcl();
   if (first === null) return null;
-  first.reserve(LL_RESERVED_SPACE);
+  first.reserve(HEADROOM);
   first.packetLength = bytes;
   first.length = Math.min(bytes, first.trailingSpace);
   let last = first;

@@ -12,7 +12,7 @@
 // What a place cannot account for is named; a correct lab names nothing.
 
 import { RECEIVE_DROPS, TRANSMIT_ERRORS } from '../chips/pcnet/counters.ts';
-import { DROP_REASONS } from '../net/drop-reason.ts';
+import { dropsOf } from '../net/conservation.ts';
 import type { LabHost, LabNic } from './hosts.ts';
 import type { Lab } from './lab.ts';
 import { reportWire, unaccountedOn } from './wire-report.ts';
@@ -80,9 +80,9 @@ function checkNic(host: LabHost, nic: LabNic, check: Check): void {
   check(
     `${where} device receive`,
     device.rx.packets,
-    device.rx.packets - device.delivered - dropsOf(nic, 'receive'),
+    device.rx.packets - device.delivered - dropsOf(nic.device, 'receive'),
   );
-  const out = device.tx.packets + dropsOf(nic, 'transmit') + device.queued + nic.heldByDriver();
+  const out = device.tx.packets + dropsOf(nic.device, 'transmit') + device.queued + nic.heldByDriver();
   check(`${where} device transmit`, device.offered, device.offered - out);
 }
 
@@ -104,12 +104,4 @@ function checkDriver(where: string, host: LabHost, nic: LabNic, check: Check): v
 
 function sum<Name extends string>(counters: Record<Name, number>, names: readonly Name[]): number {
   return names.reduce((total, name) => total + counters[name], 0);
-}
-
-function dropsOf(nic: LabNic, side: 'receive' | 'transmit'): number {
-  let total = 0;
-  DROP_REASONS.forEach((reason, number) => {
-    if (reason.side === side) total += nic.device.drops[number];
-  });
-  return total;
 }

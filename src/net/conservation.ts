@@ -63,7 +63,8 @@ export function conservation(device: NetDevice): Conservation {
   };
 }
 
-function dropsOf(device: NetDevice, side: string): number {
+/** Packets the device dropped on one side, for any reason. */
+export function dropsOf(device: NetDevice, side: 'receive' | 'transmit'): number {
   return DROP_REASONS.reduce(
     (sum, reason, number) => sum + (reason.side === side ? device.drops[number] : 0),
     0,

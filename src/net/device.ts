@@ -36,8 +36,6 @@ export const NETIF_F_IP_CSUM = 0x0002;
 /** Headroom for the Ethernet header and 2 bytes so that what follows it is word-aligned (NET_SKB_PAD, NET_IP_ALIGN). */
 export const NET_SKB_PAD = 32;
 export const NET_IP_ALIGN = 2;
-/** Headroom that protocols leave in front of what they send, for the headers below them. */
-export const LL_RESERVED_SPACE = 64;
 
 /** What startXmit answers. */
 export const NETDEV_TX_OK = true;
