@@ -19,16 +19,18 @@ const MAY_IMPORT = {
   drivers: ['bus', 'net', 'kernel', 'mbuf', 'chips'],
   inet: ['net', 'kernel', 'mbuf'],
   ports: ['wire', 'kernel'],
-  lab: ['mbuf', 'kernel', 'wire', 'bus', 'chips', 'net', 'qdisc', 'drivers', 'inet', 'ports'],
-  bench: ['mbuf', 'kernel', 'wire', 'bus', 'chips', 'net', 'qdisc', 'drivers', 'inet', 'ports', 'lab'],
-  cli: ['mbuf', 'kernel', 'wire', 'bus', 'chips', 'net', 'qdisc', 'drivers', 'inet', 'ports', 'lab', 'bench'],
+  attach: ['wire', 'kernel', 'bus', 'ports'],
+  scenario: ['mbuf', 'kernel', 'wire', 'bus', 'chips', 'net', 'qdisc', 'drivers', 'inet', 'ports', 'attach'],
+  lab: ['mbuf', 'kernel', 'wire', 'bus', 'chips', 'net', 'qdisc', 'drivers', 'inet', 'ports', 'attach'],
+  bench: ['mbuf', 'kernel', 'wire', 'bus', 'chips', 'net', 'qdisc', 'drivers', 'inet', 'ports', 'attach', 'lab'],
+  cli: ['mbuf', 'kernel', 'wire', 'bus', 'chips', 'net', 'qdisc', 'drivers', 'inet', 'ports', 'attach', 'scenario', 'lab', 'bench'],
 };
 /** A driver knows the data sheet of its chip, never the model. */
 const DRIVER_MAY_SEE = /^chips\/[a-z0-9-]+\/(sheet|ring|init-block)\.ts$/;
 /** Folders and files that may touch Node. */
-const MAY_TOUCH_NODE = /^(ports|cli|bench)\/|^lab\/server/;
+const MAY_TOUCH_NODE = /^(ports|cli|bench|attach\/qtest)\/|^lab\/server/;
 /** The only places where real time enters. */
-const MAY_TELL_TIME = /^(ports|cli|bench)\/|^lab\/server/;
+const MAY_TELL_TIME = MAY_TOUCH_NODE;
 const CHANCE_AND_TIME = /\b(Date\.now|new Date\(\)|performance\.now|Math\.random|process\.hrtime)\b/;
 
 const offences = [];

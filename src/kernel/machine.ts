@@ -19,8 +19,8 @@ export interface MachineOptions {
   seed?: number;
   profile?: CpuProfile;
   cpus?: number;
-  /** Physical memory in bytes, or a buffer somebody else shares. */
-  memory?: number | ArrayBufferLike;
+  /** Physical memory in bytes, or one that somebody else shares. */
+  memory?: number | PhysicalMemory;
   /** Packet buffers and 2 KiB clusters. */
   mbufs?: number;
   clusters?: number;
@@ -59,7 +59,8 @@ export class Machine {
     const clusters = options.clusters ?? 2048;
     // Room for the buffers (red zones included), the rings of a few cards, and what drivers allocate.
     const wanted = mbufs * 320 + clusters * 2112 + 0x200000;
-    this.memory = new PhysicalMemory(options.memory ?? wanted);
+    const { memory = wanted } = options;
+    this.memory = typeof memory === 'number' ? new PhysicalMemory(memory) : memory;
     this.mbufs = new MbufPool(this.memory, { mbufs, clusters, debug: options.debugMbufs ?? false });
     const profile = options.profile ?? IDEAL;
     for (let i = 0; i < (options.cpus ?? 1); i++) {

@@ -18,18 +18,23 @@ export class PhysicalMemory {
   readonly u16: Uint16Array;
   readonly u32: Uint32Array;
   readonly views: ViewCache;
-  private top = PAGE;
+  private top: number;
   /** Freed blocks, by size, for the next allocation of that size. */
   private readonly freed = new Map<number, number[]>();
   private readonly sizes = new Map<number, number>();
 
-  /** `source`: a size in bytes (rounded up to a page), or a buffer that somebody else shares (a guest, QEMU). */
-  constructor(source: number | ArrayBufferLike) {
-    const buffer = typeof source === 'number' ? new ArrayBuffer(Math.ceil(source / PAGE) * PAGE) : source;
-    this.size = buffer.byteLength - (buffer.byteLength % 4);
-    this.u8 = new Uint8Array(buffer, 0, this.size);
-    this.u16 = new Uint16Array(buffer, 0, this.size >> 1);
-    this.u32 = new Uint32Array(buffer, 0, this.size >> 2);
+  /**
+   * `source`: a size in bytes (rounded up to a page), or bytes that somebody else shares (a guest, QEMU), which begin at a
+   * multiple of 4. `firstFree`: allocations begin here, past what is not memory on that board.
+   */
+  constructor(source: number | ArrayBufferLike | Uint8Array, firstFree = PAGE) {
+    const bytes = source instanceof Uint8Array ? source : new Uint8Array(asBuffer(source));
+    const { buffer, byteOffset } = bytes;
+    this.top = firstFree;
+    this.size = bytes.length - (bytes.length % 4);
+    this.u8 = new Uint8Array(buffer, byteOffset, this.size);
+    this.u16 = new Uint16Array(buffer, byteOffset, this.size >> 1);
+    this.u32 = new Uint32Array(buffer, byteOffset, this.size >> 2);
     this.views = new ViewCache(this.u8, VIEW_SLOTS);
   }
 
@@ -75,4 +80,8 @@ export class PhysicalMemory {
   get blocks(): number {
     return this.sizes.size;
   }
+}
+
+function asBuffer(source: number | ArrayBufferLike): ArrayBufferLike {
+  return typeof source === 'number' ? new ArrayBuffer(Math.ceil(source / PAGE) * PAGE) : source;
 }
