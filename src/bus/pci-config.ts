@@ -6,7 +6,8 @@
 //   08 revision   | class code       34 capability pointer
 //   0c line size, latency, type      3c interrupt line, pin, min grant, max latency
 
-import type { PciIdentity, Width } from './host.ts';
+import type { PciIdentity, StateObject, Width } from './host.ts';
+import { StateReader } from './state.ts';
 
 export const PCI_VENDOR_ID = 0x00;
 export const PCI_DEVICE_ID = 0x02;
@@ -96,6 +97,47 @@ export class PciConfig {
 
   write(offset: number, width: Width, value: number): void {
     for (let i = 0; i < width; i++) this.writeByte(offset + i, (value >>> (8 * i)) & 0xff);
+  }
+
+  /** What software and the function have written, with all the rest. */
+  save(): StateObject {
+    return { bytes: this.bytes.slice() };
+  }
+
+  /**
+   * Looks at what `save` gave: the bytes for `restore`. Throws when they are not those of a function of this identity, or
+   * have bits set that nobody could have written.
+   */
+  check(state: unknown): Uint8Array {
+    const reader = new StateReader(state, 'PCI configuration space');
+    const saved = reader.bytes('bytes', 256);
+    reader.end();
+    const possible = this.possible(saved);
+    for (let offset = 0; offset < 256; offset++) {
+      if (saved[offset] === possible.bytes[offset]) continue;
+      const [is, wanted] = [saved[offset], possible.bytes[offset]].map((byte) => byte.toString(16));
+      throw new RangeError(
+        `PCI configuration space of another device: byte 0x${offset.toString(16)} is 0x${is}, 0x${wanted} here`,
+      );
+    }
+    return saved;
+  }
+
+  /** Takes up bytes that `check` gave; runs `onCommand`. */
+  restore(checked: Uint8Array): void {
+    this.bytes.set(checked);
+    this.onCommand(this.command);
+  }
+
+  /** A space of this identity after somebody tried to make it hold these bytes. */
+  private possible(wanted: Uint8Array): PciConfig {
+    const config = new PciConfig(this.identity);
+    for (let offset = 0; offset < 256; offset++) {
+      if (offset !== PCI_STATUS && offset !== PCI_STATUS + 1) config.writeByte(offset, wanted[offset]);
+    }
+    const status = wanted[PCI_STATUS] | (wanted[PCI_STATUS + 1] << 8);
+    config.setStatus(status & (STATUS_CLEARABLE | STATUS_INTERRUPT), true);
+    return config;
   }
 
   private writeByte(offset: number, value: number): void {

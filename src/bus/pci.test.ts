@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { type OneMachine, oneMachine } from '../../test/vocabulary/one-machine.ts';
-import type { BarSpec, DeviceHost, PciChip, PciIdentity, Width } from './host.ts';
+import type { BarSpec, ChipState, DeviceHost, PciChip, PciIdentity, Width } from './host.ts';
 import { PciBus, type PciDevice, type PciDriver, type PciFunction } from './pci.ts';
 import {
   COMMAND_INTX_DISABLE,
@@ -55,6 +55,14 @@ class TestChip implements PciChip {
 
   reset(): void {
     this.bytes.fill(0);
+  }
+
+  save(): ChipState {
+    return { chip: 'test', version: 1, bytes: this.bytes.slice() };
+  }
+
+  restore(state: ChipState): void {
+    this.bytes.set(state.bytes as Uint8Array);
   }
 }
 

@@ -4,9 +4,9 @@
 import type { IrqAction, IrqHandler, IrqLine } from '../kernel/irq.ts';
 import type { Machine } from '../kernel/machine.ts';
 import { DmaApi } from './dma.ts';
-import { type DeviceHost, Dma, type PciChip, type Width } from './host.ts';
+import type { DeviceHost, PciChip, StateObject, Width } from './host.ts';
+import { LocalFunction } from './local-function.ts';
 import {
-  COMMAND_INTX_DISABLE,
   COMMAND_IO,
   COMMAND_MASTER,
   COMMAND_MEMORY,
@@ -22,10 +22,7 @@ import {
   PCI_SUBSYSTEM_ID,
   PCI_SUBSYSTEM_VENDOR_ID,
   PCI_VENDOR_ID,
-  PciConfig,
   STATUS_CAPABILITIES,
-  STATUS_INTERRUPT,
-  STATUS_RECEIVED_MASTER_ABORT,
 } from './pci-config.ts';
 import { Registers } from './registers.ts';
 
@@ -35,82 +32,9 @@ export interface PciFunction {
   writeConfig(offset: number, width: Width, value: number): void;
   readBar(bar: number, offset: number, width: Width): number;
   writeBar(bar: number, offset: number, width: Width, value: number): void;
-}
-
-/** A chip model as a PCI function: config space, decode enables, bus mastering, INTx. */
-class LocalFunction implements PciFunction, DeviceHost {
-  readonly clock;
-  readonly dma: Dma;
-  private readonly machine: Machine;
-  private readonly name: string;
-  private readonly line: IrqLine;
-  private readonly config: PciConfig;
-  private readonly chip: PciChip;
-  private readonly warned = new Set<string>();
-  /** The command register: it is asked at every access. */
-  private command = 0;
-  private wanted = false;
-  private driven = false;
-
-  constructor(machine: Machine, name: string, line: IrqLine, makeChip: (host: DeviceHost) => PciChip) {
-    this.machine = machine;
-    this.name = name;
-    this.line = line;
-    this.clock = machine.clock;
-    this.dma = new Dma(machine.memory);
-    this.chip = makeChip(this);
-    this.config = new PciConfig(this.chip.identity);
-    this.config.onCommand = (command) => {
-      this.command = command;
-      this.dma.enabled = (command & COMMAND_MASTER) !== 0;
-      this.drive();
-    };
-    this.dma.onMasterAbort = () => this.config.setStatus(STATUS_RECEIVED_MASTER_ABORT, true);
-  }
-
-  setInterrupt(asserted: boolean): void {
-    if (asserted === this.wanted) return;
-    this.wanted = asserted;
-    this.drive();
-  }
-
-  warn(message: string): void {
-    if (this.warned.has(message)) return;
-    this.warned.add(message);
-    this.machine.log(`${this.name}: ${message}`);
-  }
-
-  readConfig(offset: number, width: Width): number {
-    return this.config.read(offset, width);
-  }
-
-  writeConfig(offset: number, width: Width, value: number): void {
-    this.config.write(offset, width, value);
-  }
-
-  readBar(bar: number, offset: number, width: Width): number {
-    if (!this.decodes(bar, offset, width)) return (2 ** (8 * width) - 1) >>> 0;
-    return this.chip.readBar(bar, offset, width);
-  }
-
-  writeBar(bar: number, offset: number, width: Width, value: number): void {
-    if (this.decodes(bar, offset, width)) this.chip.writeBar(bar, offset, width, value);
-  }
-
-  private decodes(bar: number, offset: number, width: Width): boolean {
-    const spec = this.chip.identity.bars[bar];
-    if (spec === undefined || offset < 0 || offset + width > spec.size) return false;
-    return (this.command & (spec.kind === 'io' ? COMMAND_IO : COMMAND_MEMORY)) !== 0;
-  }
-
-  /** The pin, if there is one, follows the chip unless the command register disables INTx. */
-  private drive(): void {
-    this.config.setStatus(STATUS_INTERRUPT, this.wanted);
-    const drive = this.wanted && (this.config.command & COMMAND_INTX_DISABLE) === 0;
-    if (drive === this.driven || this.chip.identity.interruptPin === 0) return;
-    this.driven = drive;
-    this.line.setLevel(drive);
-  }
+  /** See PciDevice; a function that lives elsewhere may have neither. */
+  save?(): StateObject;
+  restore?(state: StateObject): void;
 }
 
 /** Which devices a driver serves; a missing field matches anything. */
@@ -226,6 +150,28 @@ export class PciDevice {
 
   freeIrq(action: IrqAction): void {
     this.machine.irq.free(this.irq, action);
+  }
+
+  /**
+   * The state of the hardware: configuration space and chip, without what its driver holds. Throws when the function
+   * cannot be saved, or is in the middle of something (see PciChip).
+   */
+  save(): StateObject {
+    const { function: pciFunction } = this;
+    if (pciFunction.save === undefined)
+      throw new Error(`${this.name}: its state is not within reach: only a chip model can be saved`);
+    return pciFunction.save();
+  }
+
+  /**
+   * Takes up a state that `save` gave, of this device or one of its kind. Throws with what is wrong before anything was
+   * changed. The interrupt pin moves last, once, if at all.
+   */
+  restore(state: StateObject): void {
+    const { function: pciFunction } = this;
+    if (pciFunction.restore === undefined)
+      throw new Error(`${this.name}: its state is not within reach: only a chip model can be restored`);
+    pciFunction.restore(state);
   }
 
   private setCommand(bits: number, on: boolean): void {

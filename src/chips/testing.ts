@@ -38,6 +38,11 @@ export class FakeMedium implements Medium {
     else this.station?.transmitted(this.endings.shift() ?? 0);
   }
 
+  /** A frame is being sent. */
+  get busy(): boolean {
+    return this.waiting > 0;
+  }
+
   /** The frame that is being sent has left. */
   finish(status = 0): void {
     if (this.waiting === 0) throw new Error('no frame is being sent');

@@ -1,7 +1,7 @@
 // `softnet check`: what is wrong with lab files.
 
-import { LabRunError, tryLab } from '../lab/lab.ts';
-import { formatProblem, LabFileError, type Problem } from '../lab/problem.ts';
+import { tryLab } from '../lab/lab.ts';
+import { formatProblem, LabFileError, LabRunError, type Problem } from '../lab/problem.ts';
 import { openLab } from '../lab/server/files.ts';
 import type { LabSpec } from '../lab/spec.ts';
 import { EXIT_OK, EXIT_USER_ERROR, type Io } from './io.ts';

@@ -9,6 +9,8 @@ export interface Io {
   readonly columns: number;
   /** Calls `handler` at each Ctrl-C until the returned function is called. */
   onInterrupt(handler: () => void): () => void;
+  /** Passes on every key that is pressed, unchanged, until the returned function is called. */
+  onInput(handler: (bytes: Uint8Array) => void): () => void;
   /** ms that never go back. */
   now(): number;
 }
@@ -38,6 +40,16 @@ export function processIo(): Io {
       return () => {
         process.off('SIGINT', handler);
         process.off('SIGTERM', handler);
+      };
+    },
+    onInput: (handler) => {
+      const { stdin } = process;
+      if (stdin.isTTY === true) stdin.setRawMode(true);
+      stdin.on('data', handler);
+      return () => {
+        stdin.off('data', handler);
+        if (stdin.isTTY === true) stdin.setRawMode(false);
+        stdin.pause();
       };
     },
     now: () => performance.now(),

@@ -1,7 +1,7 @@
 // `softnet livelock`: the table of interrupts against polling.
 
-import { LabRunError } from '../lab/lab.ts';
 import { type LivelockPoint, type LivelockReport, livelock } from '../lab/livelock.ts';
+import { LabRunError } from '../lab/problem.ts';
 import { humanCount, humanShare } from './human.ts';
 import { EXIT_OK, type Io, UserError } from './io.ts';
 import { Progress } from './progress.ts';

@@ -38,6 +38,10 @@ class TestIo implements Io {
     return () => {};
   }
 
+  onInput(_handler: (bytes: Uint8Array) => void): () => void {
+    return () => {};
+  }
+
   now(): number {
     this.onNow();
     return this.time;

@@ -3,11 +3,13 @@
 import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError } from 'commander';
 import { parseSpan } from '../lab/units.ts';
+import { SUBJECT_NAMES } from '../scenario/subjects.ts';
 import { benchCommand } from './bench.ts';
 import { checkCommand } from './check.ts';
 import type { Io } from './io.ts';
 import { livelockCommand } from './livelock.ts';
 import { type RunOptions, runLab } from './run.ts';
+import { type ScenarioOptions, scenariosCommand } from './scenarios.ts';
 
 /** The commands over `io`; each sets the exit code by `exit`. */
 export function makeProgram(io: Io, exit: (code: number) => void): Command {
@@ -34,12 +36,14 @@ export function makeProgram(io: Io, exit: (code: number) => void): Command {
       .summary('run a lab in real time')
       .description('Runs a lab in real time, until its time is over or Ctrl-C, and prints what happened.')
       .argument('[file]', 'lab file, or the name of one that comes with softnet', 'default')
-      .option('--for <time>', 'how long, like 5s; without it until Ctrl-C', time),
+      .option('--for <time>', 'how long, like 5s; without it until Ctrl-C', time)
+      .option('--console [guest]', "make this terminal a guest's serial line; Ctrl-] ends the lab"),
   ).addHelpText(
     'after',
     examples(
       'softnet up --for 5s',
       'softnet up tap            # as root: the kernel pings a lab host',
+      'softnet up linux-guest --console',
       'softnet up my.yaml --json --for 1min --pcap captures',
     ),
   );
@@ -69,6 +73,26 @@ export function makeProgram(io: Io, exit: (code: number) => void): Command {
     .option('--json', 'print one JSON object')
     .action((files: string[], options: { json?: boolean }) => exit(checkCommand(io, files, options)))
     .addHelpText('after', examples('softnet check my.yaml', 'softnet check --json labs/*.yaml'));
+
+  program
+    .command('scenarios')
+    .summary("the same driver tests on our models and on QEMU's card")
+    .description(
+      "Runs our driver through the same scenarios on our card models and on QEMU's card, and prints a table.",
+    )
+    .option('--on <cards>', `cards, by commas (default: ${SUBJECT_NAMES.join(',')})`)
+    .option('--only <scenarios>', 'scenarios by name, by commas (default: all)')
+    .option('--seed <n>', 'seed of all chance (default: 1)', wholeNumber)
+    .option('--json', 'print a JSON array')
+    .action(async (options: ScenarioOptions) => exit(await scenariosCommand(io, options)))
+    .addHelpText(
+      'after',
+      examples(
+        'softnet scenarios',
+        'softnet scenarios --on pcnet --json',
+        'softnet scenarios --only bring-up',
+      ),
+    );
 
   program
     .command('livelock')

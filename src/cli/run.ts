@@ -3,8 +3,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { SystemClock, VirtualClock } from '../kernel/clock.ts';
 import { Tracer } from '../kernel/trace.ts';
-import { Lab, type LabOptions, LabRunError } from '../lab/lab.ts';
-import { LabFileError } from '../lab/problem.ts';
+import { Lab, type LabOptions } from '../lab/lab.ts';
+import { LabFileError, LabRunError } from '../lab/problem.ts';
 import { type LabReport, reportLab } from '../lab/report.ts';
 import { runVirtual } from '../lab/run-virtual.ts';
 import { type LabOnDisk, openLab } from '../lab/server/files.ts';
@@ -23,6 +23,8 @@ export interface RunOptions {
   json?: boolean;
   pcap?: string;
   trace?: string;
+  /** A guest whose serial line this terminal is to be; true: the only one. */
+  console?: string | true;
 }
 
 /** Something in softnet itself broke during a run; says how to see it again. */
@@ -97,12 +99,15 @@ const SIM_DEFAULT_NS = 1_000_000_000;
 /** Virtual time between two looks at the real one. */
 const SLICE_NS = 1_000_000;
 const TURN_MS = 50;
+/** Ctrl-], as telnet has it. */
+const CONTROL_BRACKET = 0x1d;
 
 class Run {
   private readonly io: Io;
   private readonly mode: 'up' | 'sim';
   private readonly disk: LabOnDisk;
   private readonly options: RunOptions;
+  private readonly interrupts: Interrupts;
   private readonly signal: AbortSignal;
   private readonly progress: Progress;
 
@@ -111,6 +116,7 @@ class Run {
     this.mode = mode;
     this.disk = disk;
     this.options = options;
+    this.interrupts = interrupts;
     this.signal = interrupts.controller.signal;
     this.progress = new Progress(io);
   }
@@ -135,10 +141,7 @@ class Run {
     };
     let lab: Lab | null = null;
     try {
-      if (mode === 'up' && this.disk.spec.ports.some((port) => port.kind === 'tap')) {
-        const { openTap } = await import('../lab/server/taps.ts');
-        labOptions.openTap = openTap;
-      }
+      if (mode === 'up') await addOutside(labOptions, this.disk);
       lab = userErrors(() => new Lab(this.disk.spec, labOptions));
       await (mode === 'up' ? this.live(lab) : this.virtual(lab));
       this.progress.end();
@@ -156,20 +159,51 @@ class Run {
   }
 
   private async live(lab: Lab): Promise<void> {
-    const { for: forNs } = this.options;
-    if (forNs === undefined && this.options.json !== true)
+    const { for: forNs, console: guest } = this.options;
+    const leave = guest === undefined ? null : this.joinConsole(lab, guest);
+    if (leave === null && forNs === undefined && this.options.json !== true)
       this.io.err('running; Ctrl-C ends it with the report\n');
-    await runLive(lab, {
-      forNs,
-      signal: this.signal,
-      progress: (elapsedNs) => {
-        if (elapsedNs < 0) this.progress.say('waiting for the links to come up');
-        else
-          this.progress.say(
-            `${humanTime(elapsedNs)}${forNs === undefined ? '' : ` of ${humanTime(forNs)}`}${sums(lab)}`,
-          );
-      },
+    try {
+      await runLive(lab, {
+        forNs,
+        signal: this.signal,
+        progress: this.liveProgress(lab, forNs, leave !== null),
+      });
+    } finally {
+      leave?.();
+    }
+  }
+
+  /** Makes this terminal a guest's; Ctrl-] ends the run. The returned function gives it back. */
+  private joinConsole(lab: Lab, name: string | true): () => void {
+    const names = lab.guests.map((guest) => guest.spec.name);
+    const guest = lab.guests.find(({ spec }) => (name === true ? names.length === 1 : spec.name === name));
+    if (guest === undefined) {
+      const right = names.map((each) => `--console ${each}`).join(' or ');
+      throw new UserError(right === '' ? 'this lab has no guest, so no console' : `${right} would be right`);
+    }
+    this.io.err(`the console of ${guest.spec.name}; Ctrl-] ends the lab\n`);
+    const silence = guest.listen((text) => this.io.out(text));
+    const deafen = this.io.onInput((bytes) => {
+      if (bytes.includes(CONTROL_BRACKET)) this.interrupts.controller.abort();
+      else guest.type(bytes);
     });
+    return () => {
+      silence();
+      deafen();
+      this.io.out('\n');
+    };
+  }
+
+  private liveProgress(lab: Lab, forNs: number | undefined, silent: boolean): (elapsedNs: number) => void {
+    if (silent) return () => {};
+    return (elapsedNs) => {
+      if (elapsedNs < 0) this.progress.say('waiting for the links to come up');
+      else
+        this.progress.say(
+          `${humanTime(elapsedNs)}${forNs === undefined ? '' : ` of ${humanTime(forNs)}`}${sums(lab)}`,
+        );
+    };
   }
 
   private async virtual(lab: Lab): Promise<void> {
@@ -191,6 +225,20 @@ class Run {
     const forNs = this.options.for ?? (this.mode === 'sim' ? SIM_DEFAULT_NS : undefined);
     const time = forNs === undefined ? '' : ` --for ${forNs}ns`;
     return `softnet ${this.mode} ${name} --seed ${spec.seed}${time}`;
+  }
+}
+
+/** What a lab in real time needs beside itself: each loaded only where it is wanted. */
+async function addOutside(options: LabOptions, { spec, readFile }: LabOnDisk): Promise<void> {
+  if (spec.ports.some((port) => port.kind === 'tap')) {
+    options.openTap = (await import('../lab/server/taps.ts')).openTap;
+  }
+  if (spec.hosts.some((host) => host.nics.some((nic) => nic.chip.startsWith('qemu:')))) {
+    options.openBoard = (await import('../lab/server/boards.ts')).openBoard;
+  }
+  if (spec.guests.length > 0) {
+    const { prepareGuests } = await import('../lab/server/guests.ts');
+    options.openGuest = await prepareGuests(spec.guests, readFile);
   }
 }
 

@@ -15,6 +15,7 @@ export function reportTables(report: LabReport): string {
     section('links', linkTable(report), Object.keys(report.links).length),
     section('CPUs', cpuTable(report), Object.keys(report.hosts).length),
     serviceLines(report),
+    guestLines(report),
     portLines(report),
     `\n${conservationLine(report)}`,
   ];
@@ -207,14 +208,27 @@ function cpuTable(report: LabReport): string {
 function serviceLines(report: LabReport): string {
   const lines: string[] = [];
   for (const [host, { services }] of Object.entries(report.hosts)) {
-    for (const { kind, port, packets, bytes, refused } of services) {
+    for (const { kind, port, packets, bytes, refused, leases = [], transfers = [] } of services) {
       const size = bytes === undefined ? '' : ` (${humanBytes(bytes)})`;
       lines.push(
         `  ${host} ${kind} ${port}: ${humanCount(packets)} packets${size}, ${humanCount(refused)} refused`,
       );
+      for (const { address, mac, name, state } of leases) lines.push(`    ${address} ${mac} ${name} ${state}`);
+      for (const { file, client, state, size, bytes: taken } of transfers)
+        lines.push(`    ${file} to ${client}: ${state}, ${humanBytes(taken)} of ${humanBytes(size)}`);
     }
   }
   return lines.length === 0 ? '' : `\nservices\n${lines.join('\n')}`;
+}
+
+function guestLines(report: LabReport): string {
+  const lines: string[] = [];
+  for (const [name, { nics, console }] of Object.entries(report.guests)) {
+    for (const [nic, { chip, received, hardware }] of Object.entries(nics))
+      lines.push(`  ${name}.${nic} ${chip}: ${humanCount(received)} frames off the cable, ${humanCounts(hardware)}`);
+    for (const line of console) lines.push(`  ${name}| ${line}`);
+  }
+  return lines.length === 0 ? '' : `\nguests\n${lines.join('\n')}`;
 }
 
 function portLines(report: LabReport): string {

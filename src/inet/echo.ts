@@ -4,7 +4,7 @@ import type { Machine } from '../kernel/machine.ts';
 import { BLOCK, RESCHEDULE, type Thread, type ThreadBody } from '../kernel/thread.ts';
 import type { Mbuf } from '../mbuf/mbuf.ts';
 import type { InetStack } from './stack.ts';
-import type { UdpSocket } from './udp.ts';
+import type { UdpSocket } from './udp-socket.ts';
 
 export const ECHO_PORT = 7;
 

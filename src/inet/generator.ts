@@ -14,7 +14,8 @@ import { parseAddress } from './address.ts';
 import { IP_HLEN } from './ipv4.ts';
 import { fillPattern, PAYLOAD_HEADER, writePayload } from './payload.ts';
 import type { InetStack } from './stack.ts';
-import { UDP_HLEN, type UdpSocket } from './udp.ts';
+import { UDP_HLEN } from './udp.ts';
+import type { UdpSocket } from './udp-socket.ts';
 
 export interface GeneratorOptions {
   destination: string;

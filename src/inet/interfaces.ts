@@ -38,6 +38,8 @@ export const RTN_MULTICAST = 3;
 
 export class Interfaces {
   readonly addresses: InterfaceAddress[] = [];
+  /** Devices whose address a DHCP client is asking for: its server may send to an address that is not theirs yet. */
+  readonly configuring: NetDevice[] = [];
   private readonly groups: Membership[] = [];
 
   /** Throws when the address cannot be a station's, or is there already. */

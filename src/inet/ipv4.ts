@@ -33,7 +33,14 @@ import {
   DROP_TTL_EXCEEDED,
 } from '../net/drop-reason.ts';
 import { BROADCAST_ADDRESS, ETH_ALEN, ETH_P_IP } from '../net/ether.ts';
-import { isLoopback, isMartian, isMulticast, readAddress, writeAddress } from './address.ts';
+import {
+  INADDR_BROADCAST,
+  isLoopback,
+  isMartian,
+  isMulticast,
+  readAddress,
+  writeAddress,
+} from './address.ts';
 import type { Core } from './core.ts';
 import { ethernetOutput, groupStation } from './ethernet.ts';
 import { type InterfaceAddress, type Interfaces, RTN_UNICAST } from './interfaces.ts';
@@ -44,6 +51,8 @@ export const IP_HLEN = 20;
 export const IP_TTL_DEFAULT = 64;
 export const IPPROTO_ICMP = 1;
 export const IPPROTO_UDP = 17;
+/** UDP port of DHCP clients. */
+export const BOOTPC_PORT = 68;
 
 const IP_DF = 0x4000;
 const IP_MF = 0x2000;
@@ -150,20 +159,35 @@ export class Ipv4 {
     }
     // Padding of a short frame.
     if (totalLength < m.packetLength) machine.mbufs.adj(m, totalLength - m.packetLength);
-    // From ourselves to ourselves even 127.0.0.1 may come.
-    if (isMartian(readAddress(u8, m.data + 12)) && device !== this.loopback) {
+    const source = readAddress(u8, m.data + 12);
+    const destination = readAddress(u8, m.data + 16);
+    // From ourselves to ourselves even 127.0.0.1 may come; and who has no address yet may call all (RFC 1122, 3.2.1.3).
+    const nobody = source === 0 && destination === INADDR_BROADCAST;
+    if (isMartian(source) && !nobody && device !== this.loopback) {
       account.drop(m, device, DROP_IP_INVALID_SOURCE);
       return;
     }
-    const destination = readAddress(u8, m.data + 16);
     const kind =
       isLoopback(destination) && device !== this.loopback
         ? RTN_UNICAST
         : this.interfaces.classify(destination, device);
-    if (kind !== RTN_UNICAST) this.deliver(m, device, headerLength);
+    if (kind !== RTN_UNICAST || this.isForConfiguration(m, device, headerLength))
+      this.deliver(m, device, headerLength);
     else if (this.forwarding && m.packetType === PACKET_HOST && !isMartian(destination))
       this.forward(m, destination);
     else account.drop(m, device, DROP_IP_INADDRERRORS);
+  }
+
+  /**
+   * A DHCP server's answer to a station that has no address yet, sent to the one it is to have: 2 bytes of UDP's
+   * destination port tell it (RFC 2131, 4.1).
+   */
+  private isForConfiguration(m: Mbuf, device: NetDevice, headerLength: number): boolean {
+    if (m.packetType !== PACKET_HOST || !this.interfaces.configuring.includes(device)) return false;
+    const { u8 } = this.core.machine.memory;
+    const at = m.data + headerLength;
+    if (u8[m.data + 9] !== IPPROTO_UDP || m.length < headerLength + 4) return false;
+    return ((u8[at + 2] << 8) | u8[at + 3]) === BOOTPC_PORT;
   }
 
   private checksumIsRight(m: Mbuf, headerLength: number): boolean {
@@ -248,6 +272,8 @@ export class Ipv4 {
 
   /** The route for an int32 address; group and broadcast addresses without one go over the first device with an address. */
   route(destination: number): Route | null {
+    // Nobody's address: it must not go to the default gateway.
+    if (destination === 0) return null;
     const own = this.interfaces.find(destination);
     if (own !== null) return this.routeToSelf(own);
     const route = this.routes.lookup(destination);
@@ -268,7 +294,10 @@ export class Ipv4 {
     return this.lastToSelf;
   }
 
-  /** Puts a header in front of the packet and sends it over `route`. Takes it. */
+  /**
+   * Puts a header in front of the packet and sends it over `route`. Takes it. `station`: to this one on the link, without
+   * asking for the next hop's.
+   */
   send(
     packet: Mbuf,
     route: Route,
@@ -277,6 +306,7 @@ export class Ipv4 {
     protocol: number,
     ttl: number,
     tos: number,
+    station: Uint8Array | null = null,
   ): void {
     const { machine, account } = this.core;
     const { cpu } = machine;
@@ -313,7 +343,8 @@ export class Ipv4 {
     u8[at + 10] = checksum >> 8;
     u8[at + 11] = checksum & 0xff;
     this.counters.sent++;
-    this.toLink(m, device, route.gateway === 0 ? destination : route.gateway);
+    if (station !== null) ethernetOutput(this.core, m, device, station, 0, ETH_P_IP);
+    else this.toLink(m, device, route.gateway === 0 ? destination : route.gateway);
   }
 
   /** ip_finish_output: which station is it? Takes the packet. */

@@ -7,7 +7,7 @@ import type { Mbuf } from '../mbuf/mbuf.ts';
 import { FlowStats } from './flow.ts';
 import { hasPayloadHeader, PAYLOAD_HEADER, payloadFlow } from './payload.ts';
 import type { InetStack } from './stack.ts';
-import type { UdpSocket } from './udp.ts';
+import type { UdpSocket } from './udp-socket.ts';
 
 /** Datagrams a reader takes before others get the CPU. */
 const READ_BATCH = 64;

@@ -79,6 +79,7 @@ export class InetStack {
       this.interfaces.remove(entry);
       throw error;
     }
+    this.layer.notify(device, 'address');
     if (device.canTransmit) this.announceLater(device);
     return entry;
   }

@@ -36,7 +36,7 @@ describe('a UDP socket', () => {
       // A broadcast needs no ARP.
       const { ops } = a.device;
       let seen: Uint8Array | null = null;
-      const startXmit = ops.startXmit.bind(ops);
+      const startXmit = ops.startXmit!.bind(ops);
       ops.startXmit = (m, queue) => {
         if (features !== 0 && m.length > 60) {
           expect(m.checksumFlags).not.toBe(0);

@@ -1,5 +1,4 @@
-// UDP over IPv4: RFC 768, with RFC 1122, 4.1. Sockets have a bounded queue and a thread to wake, or a function that takes
-// each datagram in softirq context. Left out: connected sockets, options, multicast loops.
+// UDP over IPv4: RFC 768, with RFC 1122, 4.1. Left out: connected sockets, options, multicast loops.
 //
 //   0                 2                 4                 6                 8
 //   +-----------------+-----------------+-----------------+-----------------+---------
@@ -8,7 +7,6 @@
 //
 // The checksum covers a pseudo header too: source, destination, 0, protocol, length.
 
-import type { Thread } from '../kernel/thread.ts';
 import { M_CSUM_TCP_UDP_BAD, M_CSUM_UDPv4, type Mbuf } from '../mbuf/mbuf.ts';
 import { foldChecksum, sumChain } from '../net/checksum.ts';
 import { NETIF_F_IP_CSUM, type NetDevice } from '../net/device.ts';
@@ -22,7 +20,9 @@ import {
 import { readAddress } from './address.ts';
 import { allocPacket, type Core } from './core.ts';
 import type { Icmp } from './icmp.ts';
-import { IP_HLEN, IP_TTL_DEFAULT, IPPROTO_UDP, type Ipv4 } from './ipv4.ts';
+import { IP_HLEN, IPPROTO_UDP, type Ipv4 } from './ipv4.ts';
+import type { Route } from './route.ts';
+import { UdpSocket } from './udp-socket.ts';
 
 export const UDP_HLEN = 8;
 /** Where the checksum lies in the header. */
@@ -30,104 +30,6 @@ const CHECKSUM_OFFSET = 6;
 /** First and last of the ports for clients (IANA's dynamic range). */
 const FIRST_DYNAMIC_PORT = 49152;
 const LAST_PORT = 65535;
-/** Datagrams a socket keeps: Linux's default of 212,992 bytes is about as many small ones, since each counts a buffer. */
-export const SOCKET_QUEUE = 256;
-
-/** Takes a datagram whose data is the payload. Softirq context. */
-export type DatagramFunction = (m: Mbuf, fromAddress: number, fromPort: number) => void;
-
-export class UdpSocket {
-  readonly port: number;
-  /** int32; 0: any of ours. */
-  readonly address: number;
-  /** Datagrams the queue keeps. */
-  queueLimit = SOCKET_QUEUE;
-  /** Takes datagrams at once, in softirq context, instead of the queue. */
-  handler: DatagramFunction | null = null;
-  /** Woken when a datagram comes. */
-  reader: Thread | null = null;
-  ttl = IP_TTL_DEFAULT;
-  tos = 0;
-  /** SO_PRIORITY: which band of a discipline what it sends takes. */
-  priority = 0;
-  /** False: sends without a checksum, as UDP over IPv4 may. */
-  checksum = true;
-  received = 0;
-  sent = 0;
-  /** Datagrams the full queue refused; errors that came back by ICMP. */
-  overflows = 0;
-  errors = 0;
-  /** Who sent what `receive` returned last: int32, and the port. */
-  fromAddress = 0;
-  fromPort = 0;
-  closed = false;
-  /** Datagrams in the queue: they still start with their IP header. */
-  queued = 0;
-  private head: Mbuf | null = null;
-  private tail: Mbuf | null = null;
-  private readonly udp: Udp;
-
-  /** Use `udp.open`. */
-  constructor(udp: Udp, port: number, address: number) {
-    this.udp = udp;
-    this.port = port;
-    this.address = address;
-  }
-
-  /** Keeps a datagram. Takes it; false: the queue is full and it is the caller's. For Udp only. */
-  enqueue(m: Mbuf): boolean {
-    if (this.queued >= this.queueLimit) {
-      this.overflows++;
-      return false;
-    }
-    m.nextPacket = null;
-    if (this.tail === null) this.head = m;
-    else this.tail.nextPacket = m;
-    this.tail = m;
-    this.queued++;
-    this.reader?.wake();
-    return true;
-  }
-
-  /** Returns the next datagram, its data the payload, or null. The caller owns it; fromAddress and fromPort say whose. */
-  receive(): Mbuf | null {
-    const m = this.head;
-    if (m === null) return null;
-    this.head = m.nextPacket;
-    if (this.head === null) this.tail = null;
-    m.nextPacket = null;
-    this.queued--;
-    this.udp.handOver(m, this);
-    return m;
-  }
-
-  /** Sends a packet from `udp.alloc` to an int32 address. Takes it; false: it was dropped on the way out. */
-  sendPacket(m: Mbuf, address: number, port: number): boolean {
-    return this.udp.send(m, this, address, port);
-  }
-
-  /** Sends bytes. False: no buffer, no route, or too long. Process context. */
-  send(bytes: Uint8Array, address: number, port: number): boolean {
-    return this.udp.sendBytes(bytes, this, address, port);
-  }
-
-  /** Drops what waits. */
-  close(): void {
-    this.closed = true;
-    this.udp.close(this);
-  }
-
-  /** Takes a queued datagram out, for close. */
-  drain(): Mbuf | null {
-    const m = this.head;
-    if (m === null) return null;
-    this.head = m.nextPacket;
-    if (this.head === null) this.tail = null;
-    m.nextPacket = null;
-    this.queued--;
-    return m;
-  }
-}
 
 export interface UdpCounters {
   received: number;
@@ -149,19 +51,28 @@ export class Udp {
     this.icmp = icmp;
     ipv4.setHandler(IPPROTO_UDP, (m, device, headerLength) => this.receive(m, device, headerLength));
     icmp.onTransportError(IPPROTO_UDP, (port) => {
-      const socket = this.sockets.get(port);
-      if (socket !== undefined) socket.errors++;
+      for (let socket = this.sockets.get(port) ?? null; socket !== null; socket = socket.sibling)
+        socket.errors++;
     });
   }
 
-  /** A socket on a port (0: any free one), for one of our addresses or (0) all of them. Throws when the port is taken. */
-  open(port = 0, address = 0): UdpSocket {
+  /**
+   * A socket on a port (0: any free one), for one of our addresses or (0) all of them, for one device or (null) all.
+   * Sockets of different devices may share a port. Throws when the port is taken.
+   */
+  open(port = 0, address = 0, device: NetDevice | null = null): UdpSocket {
     if (!Number.isInteger(port) || port < 0 || port > LAST_PORT) {
       throw new RangeError(`UDP port ${port}: 1 to ${LAST_PORT}, or 0 for any, is possible`);
     }
     const chosen = port === 0 ? this.freePort() : port;
-    if (this.sockets.has(chosen)) throw new Error(`UDP port ${chosen} is in use`);
-    const socket = new UdpSocket(this, chosen, address | 0);
+    const first = this.sockets.get(chosen) ?? null;
+    for (let other = first; other !== null; other = other.sibling) {
+      if (device !== null && other.device !== null && other.device !== device) continue;
+      const where = other.device === null ? '' : ` on ${other.device.name}`;
+      throw new Error(`UDP port ${chosen} is in use${where}`);
+    }
+    const socket = new UdpSocket(this, chosen, address | 0, device);
+    socket.sibling = first;
     this.sockets.set(chosen, socket);
     return socket;
   }
@@ -179,16 +90,32 @@ export class Udp {
 
   /** Ports with a socket. */
   get openSockets(): UdpSocket[] {
-    return [...this.sockets.values()];
+    const open: UdpSocket[] = [];
+    for (const first of this.sockets.values())
+      for (let socket: UdpSocket | null = first; socket !== null; socket = socket.sibling) open.push(socket);
+    return open;
   }
 
   /** For UdpSocket.close. */
   close(socket: UdpSocket): void {
-    if (this.sockets.get(socket.port) === socket) this.sockets.delete(socket.port);
+    this.unlink(socket);
     for (let m = socket.drain(); m !== null; m = socket.drain()) {
       this.core.account.held--;
       this.core.account.drop(m, m.device as NetDevice | null, DROP_NO_SOCKET);
     }
+  }
+
+  private unlink(socket: UdpSocket): void {
+    const first = this.sockets.get(socket.port) ?? null;
+    if (first === socket) {
+      if (socket.sibling === null) this.sockets.delete(socket.port);
+      else this.sockets.set(socket.port, socket.sibling);
+    } else {
+      let before = first;
+      while (before !== null && before.sibling !== socket) before = before.sibling;
+      if (before !== null) before.sibling = socket.sibling;
+    }
+    socket.sibling = null;
   }
 
   /** Strips the headers of a datagram that a socket's reader takes. For UdpSocket only. */
@@ -197,6 +124,7 @@ export class Udp {
     const { u8 } = machine.memory;
     const headerLength = (u8[m.data] & 0x0f) << 2;
     socket.fromAddress = readAddress(u8, m.data + 12);
+    socket.toAddress = readAddress(u8, m.data + 16);
     socket.fromPort = (u8[m.data + headerLength] << 8) | u8[m.data + headerLength + 1];
     machine.mbufs.adj(m, headerLength + UDP_HLEN);
     account.held--;
@@ -233,8 +161,9 @@ export class Udp {
       account.drop(m, device, DROP_UDP_CSUM);
       return;
     }
-    const socket = this.sockets.get((u8[at + 2] << 8) | u8[at + 3]);
-    if (socket === undefined || (socket.address !== 0 && socket.address !== readAddress(u8, m.data + 16))) {
+    let socket = this.sockets.get((u8[at + 2] << 8) | u8[at + 3]) ?? null;
+    while (socket !== null && socket.device !== null && socket.device !== device) socket = socket.sibling;
+    if (socket === null || (socket.address !== 0 && socket.address !== readAddress(u8, m.data + 16))) {
       this.icmp.portUnreachable(m);
       account.drop(m, device, DROP_NO_SOCKET);
       return;
@@ -249,6 +178,7 @@ export class Udp {
       const { u8 } = machine.memory;
       const fromAddress = readAddress(u8, m.data + 12);
       const fromPort = (u8[m.data + headerLength] << 8) | u8[m.data + headerLength + 1];
+      socket.toAddress = readAddress(u8, m.data + 16);
       machine.mbufs.adj(m, headerLength + UDP_HLEN);
       account.consumed++;
       socket.received++;
@@ -289,22 +219,39 @@ export class Udp {
     return this.send(m, socket, address, port);
   }
 
-  /** For UdpSocket.sendPacket: takes a packet that is all payload, with room in front. */
-  send(packet: Mbuf, socket: UdpSocket, address: number, port: number): boolean {
+  /**
+   * For UdpSocket.sendPacket and sendVia: takes a packet that is all payload, with room in front.
+   * `via` null: by the routing table; `station` null: by ARP.
+   */
+  send(
+    packet: Mbuf,
+    socket: UdpSocket,
+    address: number,
+    port: number,
+    via: Route | null = null,
+    station: Uint8Array | null = null,
+  ): boolean {
     const { cpu } = this.core.machine;
     // The stack below is one: no packet comes in between.
     cpu.bhDisable();
-    const ok = this.output(packet, socket, address | 0, port);
+    const ok = this.output(packet, socket, address | 0, port, via, station);
     cpu.bhEnable();
     return ok;
   }
 
-  private output(packet: Mbuf, socket: UdpSocket, destination: number, port: number): boolean {
+  private output(
+    packet: Mbuf,
+    socket: UdpSocket,
+    destination: number,
+    port: number,
+    via: Route | null,
+    station: Uint8Array | null,
+  ): boolean {
     const { machine, account } = this.core;
     const { cpu } = machine;
     cpu.charge(cpu.profile.layer);
     account.originated++;
-    const route = this.ipv4.route(destination);
+    const route = via ?? this.ipv4.route(destination);
     if (route === null) {
       account.drop(packet, null, DROP_NO_ROUTE);
       return false;
@@ -334,7 +281,7 @@ export class Udp {
       Math.imul((destination * 31) ^ source, 0x9e3779b1) ^ Math.imul((socket.port << 16) | port, 0x85ebca6b);
     socket.sent++;
     this.counters.sent++;
-    this.ipv4.send(m, route, source, destination, IPPROTO_UDP, socket.ttl, socket.tos);
+    this.ipv4.send(m, route, source, destination, IPPROTO_UDP, socket.ttl, socket.tos, station);
     return true;
   }
 

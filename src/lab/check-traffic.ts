@@ -2,19 +2,22 @@
 
 import { formatAddress, maskOf, parseAddress } from '../inet/address.ts';
 import type { Entries } from './check.ts';
-import { findHost, findNic } from './names.ts';
+import { findHost, findNic, servicePort } from './names.ts';
 import type { Complain, Path } from './problem.ts';
 import type { PortFile, TrafficFile } from './schema.ts';
 import {
   type Endpoint,
   endpointName,
+  type GuestSpec,
   type HostSpec,
   type LabSpec,
-  type NicSpec,
   type NicTarget,
   type PortSpec,
   type TrafficSpec,
 } from './spec.ts';
+
+/** A NIC that may have an address, of a host or of a guest. */
+type AddressedNic = HostSpec['nics'][number] | GuestSpec['nics'][number];
 
 export function checkPorts(entries: Entries, lab: LabSpec, complain: Complain): PortSpec[] {
   const ports: PortSpec[] = [];
@@ -65,6 +68,14 @@ function checkSource(
     }
     return null;
   }
+  if (isGuest(lab, to.host)) {
+    complain(
+      path,
+      `${to.host} is a guest: what a port sends is followed up one of softnet's own hosts`,
+      'key',
+    );
+    return null;
+  }
   const base = { name, to, startNs: file.start };
   if (file.kind === 'replay') {
     const { pace, speed, loops, destination } = file;
@@ -104,9 +115,17 @@ function isPluggedIn(name: string, lab: LabSpec): boolean {
   return ends.some((end) => endpointName(end) === name);
 }
 
-function findNicSpec(lab: LabSpec, target: NicTarget): NicSpec | null {
-  const host = lab.hosts.find((candidate) => candidate.name === target.host);
-  return host?.nics.find((nic) => nic.name === target.nic) ?? null;
+function findNicSpec(lab: LabSpec, target: NicTarget): AddressedNic | null {
+  return machine(lab, target.host)?.nics.find((nic) => nic.name === target.nic) ?? null;
+}
+
+function isGuest(lab: LabSpec, name: string): boolean {
+  return lab.guests.some((guest) => guest.name === name);
+}
+
+/** What flows can go to: a host, or a guest. */
+function machine(lab: LabSpec, name: string): HostSpec | GuestSpec | undefined {
+  return [...lab.hosts, ...lab.guests].find((candidate) => candidate.name === name);
 }
 
 /** UDP flows that name no port get these, so that each has its own. */
@@ -124,6 +143,10 @@ export function checkTraffic(entries: Entries, lab: LabSpec, complain: Complain)
       complain([...path, 'name'], `there is a flow "${name}" already: another name would be right`);
     names.add(name);
     const from = findHost(file.from, entries, complain, [...path, 'from']);
+    if (isGuest(lab, file.from)) {
+      complain([...path, 'from'], `${file.from} is a guest: what it sends is for itself to say`);
+      return;
+    }
     const target = findTarget(file, entries, lab, complain, [...path, 'to']);
     if (!from || target === null) return;
     const base = {
@@ -161,7 +184,7 @@ function findTarget(
   if (/^[\d.]+$/.test(file.to)) {
     try {
       const to = parseAddress(file.to);
-      const host = lab.hosts.find((candidate) => candidate.nics.some((nic) => nic.address?.address === to));
+      const host = lab.hosts.find((each) => each.nics.some((nic) => nic.address?.address === to));
       return { to, toHost: host?.name ?? null };
     } catch (error) {
       complain(path, (error as Error).message);
@@ -170,7 +193,7 @@ function findTarget(
   }
   const [hostName] = file.to.split('.');
   if (!findHost(hostName, entries, complain, path)) return null;
-  const host = lab.hosts.find((candidate) => candidate.name === hostName);
+  const host = machine(lab, hostName);
   if (host === undefined) return null;
   const nic = file.to.includes('.')
     ? namedNic(file.to, entries, lab, complain, path)
@@ -187,7 +210,7 @@ function findTarget(
     complain(path, `${file.to} has no address to send to`);
     return null;
   }
-  return { to: nic.address.address, toHost: hostName };
+  return { to: nic.address.address, toHost: isGuest(lab, hostName) ? null : hostName };
 }
 
 function namedNic(
@@ -196,19 +219,20 @@ function namedNic(
   lab: LabSpec,
   complain: Complain,
   path: Path,
-): NicSpec | null {
+): AddressedNic | null {
   const target = findNic(name, entries, complain, path);
   return target === null ? null : findNicSpec(lab, target);
 }
 
 /** The NIC in a network of the sender's, else the first with an address. */
-function bestNic(host: HostSpec, from: string, lab: LabSpec): NicSpec | null {
+function bestNic(host: HostSpec | GuestSpec, from: string, lab: LabSpec): AddressedNic | null {
   const sender = lab.hosts.find((candidate) => candidate.name === from);
-  const near = host.nics.find((nic) => sender?.nics.some((own) => sameNetwork(nic, own)));
-  return near ?? host.nics.find((nic) => nic.address !== null) ?? null;
+  const nics: readonly AddressedNic[] = host.nics;
+  const near = nics.find((nic) => sender?.nics.some((own) => sameNetwork(nic, own)));
+  return near ?? nics.find((nic) => nic.address !== null) ?? null;
 }
 
-function sameNetwork(a: NicSpec, b: NicSpec): boolean {
+function sameNetwork(a: AddressedNic, b: AddressedNic): boolean {
   if (a.address === null || b.address === null) return false;
   const mask = maskOf(a.address.prefix);
   return ((a.address.address ^ b.address.address) & mask) === 0;
@@ -229,7 +253,7 @@ function checkUdpPort(
   );
   const service = lab.hosts
     .find((candidate) => candidate.name === host)
-    ?.services.find((each) => each.port === udpPort);
+    ?.services.find((each) => servicePort(each) === udpPort);
   const who =
     flow !== undefined ? `flow "${flow.name}"` : service !== undefined ? `a ${service.kind} service` : null;
   if (who === null) return;

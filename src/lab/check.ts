@@ -1,20 +1,20 @@
 // What no single entry of a lab file can show: names that refer to others, sockets used twice, duplicate addresses.
 // Makes the LabSpec as it goes. Entries that were wrong in themselves are null: their names are known, no more.
 
-import { formatAddress, maskOf } from '../inet/address.ts';
+import { formatAddress, maskOf, type Network } from '../inet/address.ts';
 import { formatMac } from '../net/ether.ts';
 import { checkCables } from './check-cables.ts';
 import { checkPorts, checkTraffic } from './check-traffic.ts';
-import { checkBroken, nicNames } from './names.ts';
+import { checkBroken, nicNames, servedNic, servicePort } from './names.ts';
 import type { Complain, Path } from './problem.ts';
-import type { HostFile, HubFile, LinkFile, PortFile, SwitchFile, TrafficFile } from './schema.ts';
-import type { HostSpec, LabSpec, NicSpec } from './spec.ts';
+import type { GuestFile, HostFile, HubFile, LinkFile, PortFile, SwitchFile, TrafficFile } from './schema.ts';
+import type { GuestSpec, HostSpec, LabSpec } from './spec.ts';
 
 /** The file's entries, each valid in itself or null. */
 export interface Entries {
   name: string;
   seed: number;
-  hosts: Map<string, HostFile | null>;
+  hosts: Map<string, HostFile | GuestFile | null>;
   links: Map<string, LinkFile | null>;
   switches: Map<string, SwitchFile | null>;
   hubs: Map<string, HubFile | null>;
@@ -31,9 +31,10 @@ export interface BrokenEntry {
 
 export function checkLab(entries: Entries, complain: Complain): LabSpec {
   checkNames(entries, complain);
-  const hosts = checkHosts(entries, complain);
+  const { hosts, guests } = checkHosts(entries, complain);
   const cables = checkCables(entries, complain);
-  const lab: LabSpec = { name: entries.name, seed: entries.seed, hosts, ...cables, ports: [], traffic: [] };
+  const { name, seed } = entries;
+  const lab: LabSpec = { name, seed, hosts, guests, ...cables, ports: [], traffic: [] };
   lab.ports = checkPorts(entries, lab, complain);
   lab.traffic = checkTraffic(entries, lab, complain);
   for (const entry of entries.broken) checkBroken(entry, entries, complain);
@@ -59,52 +60,90 @@ function checkNames(entries: Entries, complain: Complain): void {
   }
 }
 
-function checkHosts(entries: Entries, complain: Complain): HostSpec[] {
-  const macs = new Owners((mac: string, who) => `${mac} is the address of ${who} already`);
-  const addresses = new Owners((address: string, who) => `${address} is the address of ${who} already`);
+function checkHosts(entries: Entries, complain: Complain): Pick<LabSpec, 'hosts' | 'guests'> {
+  const checkNics = nicChecker(complain);
   const hosts: HostSpec[] = [];
+  const guests: GuestSpec[] = [];
   let number = 0;
   for (const [name, host] of entries.hosts) {
     number++;
     if (host === null) continue;
-    const names = nicNames(host);
-    const nics: NicSpec[] = host.nics.map((nic, i) => {
-      const path: Path = ['hosts', name, 'nics', i];
-      const who = `${name}.${names[i]}`;
+    if ('guest' in host) {
+      guests.push({ ...host, name, nics: checkNics(name, number, host.nics) });
+      checkGuest(name, host, complain);
+    } else {
+      const spec = { ...host, name, nics: checkNics(name, number, host.nics) };
+      checkServices(spec, complain);
+      hosts.push(spec);
+    }
+  }
+  return { hosts, guests };
+}
+
+type NicParts = { name?: string; mac?: Uint8Array; address?: Network };
+type Checked<Nic> = Omit<Nic, keyof NicParts> & { name: string; mac: Uint8Array; address: Network | null };
+
+/** Gives NICs their names and addresses, each there once in the lab. */
+function nicChecker(complain: Complain) {
+  const macs = new Owners((mac: string, who) => `${mac} is the address of ${who} already`);
+  const addresses = new Owners((address: string, who) => `${address} is the address of ${who} already`);
+  return <Nic extends NicParts>(host: string, number: number, nics: readonly Nic[]): Checked<Nic>[] => {
+    const names = nicNames({ nics });
+    return nics.map((nic, i) => {
+      const path: Path = ['hosts', host, 'nics', i];
+      const who = `${host}.${names[i]}`;
       if (names.indexOf(names[i]) !== i)
-        complain([...path, 'name'], `${name} has a NIC "${names[i]}" already`);
+        complain([...path, 'name'], `${host} has a NIC "${names[i]}" already`);
       const mac = nic.mac ?? deriveMac(number, i);
       macs.claim(formatMac(mac), who, complain, nic.mac === undefined ? path : [...path, 'mac']);
       const address = nic.address ?? null;
       if (address !== null) {
-        const hostPart = (address.address & ~maskOf(address.prefix)) >>> 0;
-        if (address.prefix < 31 && hostPart === 0) {
-          complain(
-            [...path, 'address'],
-            `${formatAddress(address.address)}/${address.prefix} is the network itself: ${formatAddress(address.address + 1)}/${address.prefix}, say, would be right`,
-          );
-        }
+        checkAddress(address, complain, [...path, 'address']);
         addresses.claim(formatAddress(address.address), who, complain, [...path, 'address']);
       }
       return { ...nic, name: names[i], mac, address };
     });
-    checkServices(name, host, complain);
-    hosts.push({ ...host, name, nics });
-  }
-  return hosts;
+  };
 }
 
-function checkServices(name: string, host: HostFile, complain: Complain): void {
+function checkAddress({ address, prefix }: Network, complain: Complain, path: Path): void {
+  if (prefix >= 31 || (address & ~maskOf(prefix)) >>> 0 !== 0) return;
+  complain(
+    path,
+    `${formatAddress(address)}/${prefix} is the network itself: ${formatAddress(address + 1)}/${prefix}, say, would be right`,
+  );
+}
+
+function checkGuest(name: string, guest: GuestFile, complain: Complain): void {
+  const path: Path = ['hosts', name];
+  if (guest.cdrom === undefined && guest.kernel === undefined)
+    complain(path, 'a guest starts from something: cdrom: FILE or kernel: FILE would be right', 'key');
+  if (guest.kernel === undefined && (guest.initrd !== undefined || guest.commandLine !== undefined))
+    complain(path, 'initrd and commandLine belong to a kernel: kernel: FILE would be right', 'key');
+  const own = guest.nics.filter((nic) => nic.chip.startsWith('v86:'));
+  if (own.length > 1) complain([...path, 'nics'], 'v86 has one network card of its own, and no more');
+}
+
+function checkServices(host: HostSpec, complain: Complain): void {
   const seen = new Set<number>();
   host.services.forEach((service, i) => {
-    if (seen.has(service.port)) {
-      complain(
-        ['hosts', name, 'services', i, 'port'],
-        `UDP port ${service.port} is taken: another would be right`,
-      );
+    const path: Path = ['hosts', host.name, 'services', i];
+    const port = servicePort(service);
+    if (seen.has(port)) complain([...path, 'port'], `UDP port ${port} is taken: another would be right`);
+    seen.add(port);
+    if (service.kind !== 'dhcp') return;
+    const nic = servedNic(host, service.nic);
+    if (nic === null || nic.address === null) {
+      const names = host.nics.map((each) => each.name).join(', ') || 'none';
+      complain(path, `a DHCP server wants a NIC with an address: nic: NAME would be right (there: ${names})`);
+    } else if (!inNetwork(service.range.first, nic.address) || !inNetwork(service.range.last, nic.address)) {
+      complain([...path, 'range'], `the range is not in the network of ${host.name}.${nic.name}`);
     }
-    seen.add(service.port);
   });
+}
+
+function inNetwork(address: number, network: Network): boolean {
+  return ((address ^ network.address) & maskOf(network.prefix)) === 0;
 }
 
 /** Locally administered; the host's number in the file and the NIC's in the host. */

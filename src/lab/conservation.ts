@@ -11,8 +11,8 @@
 //
 // What a place cannot account for is named; a correct lab names nothing.
 
-import { RECEIVE_DROPS, TRANSMIT_ERRORS } from '../chips/pcnet/counters.ts';
 import { dropsOf } from '../net/conservation.ts';
+import type { CardBooks } from './card-books.ts';
 import type { LabHost, LabNic } from './hosts.ts';
 import type { Lab } from './lab.ts';
 import { reportWire, unaccountedOn } from './wire-report.ts';
@@ -43,6 +43,9 @@ export function addUp(lab: Lab): Conservation {
     const balance = host.stack.balance();
     check(`${host.spec.name} protocols`, balance.received + balance.originated, balance.missing);
   }
+  for (const { spec, nics } of lab.guests) {
+    for (const nic of nics) checkCard(`${spec.name}.${nic.spec.name}`, nic.card, check);
+  }
   for (const port of lab.outside) {
     const { taken, missing } = port.account();
     check(port.name, taken, missing);
@@ -56,8 +59,8 @@ function checkPlugs(lab: Lab, wire: Wire, check: Check): void {
   if (kind !== 'link' && kind !== 'half-duplex') return;
   for (const [name, direction] of Object.entries(directions)) {
     const end = name.slice(name.indexOf('>') + 1);
-    const nic = lab.findNic(end);
-    if (nic !== null) check(`${wire.name} to ${end}`, 0, direction.delivered - nic.hardware.received);
+    const card = lab.findCard(end);
+    if (card !== null) check(`${wire.name} to ${end}`, 0, direction.delivered - card.received());
   }
 }
 
@@ -65,17 +68,8 @@ type Check = (where: string, taken: number, difference: number) => void;
 
 function checkNic(host: LabHost, nic: LabNic, check: Check): void {
   const where = `${host.spec.name}.${nic.spec.name}`;
-  const { device, hardware } = nic;
-  const { received, looped, delivered, taken, transmitted } = hardware;
-  check(
-    `${where} card receive`,
-    received + looped,
-    received + looped - delivered - sum(hardware, RECEIVE_DROPS),
-  );
-  const sent = transmitted + sum(hardware, TRANSMIT_ERRORS);
-  // One frame may be on its way out of the card.
-  const leaving = taken - sent;
-  check(`${where} card transmit`, taken, leaving === 1 ? 0 : leaving);
+  const { device } = nic;
+  checkCard(where, nic.card, check);
   checkDriver(where, host, nic, check);
   check(
     `${where} device receive`,
@@ -86,22 +80,23 @@ function checkNic(host: LabHost, nic: LabNic, check: Check): void {
   check(`${where} device transmit`, device.offered, device.offered - out);
 }
 
+function checkCard(where: string, card: CardBooks, check: Check): void {
+  for (const { place, taken, missing } of card.sums()) check(`${where} ${place}`, taken, missing);
+}
+
 /**
- * What the card delivered is at the device, was bad, or waits in the ring or the backlog. A frame that ran out of descriptors (BUFF) is the
- * card's drop, but its first buffers reach the driver, which counts a bad frame.
+ * What the card delivered is at the device, was bad, or waits in the ring or the backlog. A card that keeps no books is
+ * believed.
  */
 function checkDriver(where: string, host: LabHost, nic: LabNic, check: Check): void {
-  const { device, hardware } = nic;
+  const { device, card } = nic;
   const stats = nic.driverStats();
   // Frames that found no descriptor are errors too, but the card did not deliver them.
   const bad = device.rx.errors - (stats.rx_missed_frames ?? 0) + (stats.rx_flushed ?? 0);
-  const given = hardware.delivered + hardware.bufferError;
+  const given = card.delivered();
+  if (given === null) return;
   const waiting = given - device.rx.packets - bad;
   const room =
     nic.ringSize + host.layer.softnet.perCpu.reduce((total, data) => total + data.backlogLength, 0);
   check(`${where} driver receive`, given, waiting < 0 ? waiting : Math.max(0, waiting - room));
-}
-
-function sum<Name extends string>(counters: Record<Name, number>, names: readonly Name[]): number {
-  return names.reduce((total, name) => total + counters[name], 0);
 }

@@ -5,6 +5,7 @@ import { expect, test } from 'vitest';
 import { loadLab } from './load.ts';
 import { LabFileError } from './problem.ts';
 import {
+  guestSchema,
   hostSchema,
   hubSchema,
   linkSchema,
@@ -37,6 +38,7 @@ test.each(EXAMPLES)('example %#', (example) => {
 test('every key of the schema has an example', () => {
   const shapes = [
     hostSchema,
+    guestSchema,
     linkSchema,
     switchSchema,
     hubSchema,

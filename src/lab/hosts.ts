@@ -1,7 +1,7 @@
 // Builds the machines of a lab: bus, chips, drivers, device layer and protocol stack, each NIC plugged into its cable.
 
-import { PciBus } from '../bus/pci.ts';
-import type { PcnetCounters } from '../chips/pcnet/counters.ts';
+import type { DeviceHost } from '../bus/host.ts';
+import { PciBus, type PciDevice } from '../bus/pci.ts';
 import { Pcnet, type PcnetVariant } from '../chips/pcnet/model.ts';
 import type { Adapter } from '../drivers/pcnet32/adapter.ts';
 import { pcnet32Driver } from '../drivers/pcnet32/pcnet32.ts';
@@ -9,6 +9,7 @@ import { formatAddress } from '../inet/address.ts';
 import { InetStack } from '../inet/stack.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { Machine } from '../kernel/machine.ts';
+import type { PhysicalMemory } from '../kernel/memory.ts';
 import { CPU_PROFILES } from '../kernel/profile.ts';
 import type { Tracer } from '../kernel/trace.ts';
 import type { NetDevice } from '../net/device.ts';
@@ -17,14 +18,16 @@ import type { Napi } from '../net/napi.ts';
 import { PfifoFast } from '../qdisc/pfifo-fast.ts';
 import { Link } from '../wire/link.ts';
 import type { Medium } from '../wire/medium.ts';
-import type { HostSpec, NicSpec } from './spec.ts';
+import { type CardBooks, pcnetBooks } from './card-books.ts';
+import { LabRunError } from './problem.ts';
+import type { GuestNicSpec, HostSpec, NicSpec } from './spec.ts';
 import type { Wires } from './wires.ts';
 
 /** A NIC from the wire to the device layer. */
 export interface LabNic {
   readonly spec: NicSpec;
   readonly device: NetDevice;
-  readonly hardware: PcnetCounters;
+  readonly card: CardBooks;
   readonly napi: Napi;
   /** False: no cable leads to it. */
   readonly connected: boolean;
@@ -36,15 +39,51 @@ export interface LabNic {
   driverStats(): Record<string, number>;
 }
 
+/** Something that has to be looked after from the event loop: a TAP, a QEMU process. */
+export interface Pumped {
+  /** Takes in what waits outside, at most `limit` frames; says how many. */
+  poll(limit: number): number;
+  /** Until something waits (true), or the time is over or the wait was cancelled. */
+  waitReadable(timeoutMs: number): Promise<boolean>;
+  cancelWait(): void;
+  close(): void;
+}
+
+/** A card that lives somewhere else, by its slot. */
+export interface RemoteNic {
+  /** Its name there: `pcnet` of `qemu:pcnet`. */
+  model: string;
+  slot: number;
+  mac: Uint8Array;
+  medium: Medium;
+}
+
+/** A board with such cards, whose memory the host's machine uses as its own. */
+export interface RemoteBoard extends Pumped {
+  readonly memory: PhysicalMemory;
+  /** Puts the card of a slot on the bus. */
+  plug(bus: PciBus, slot: number): PciDevice;
+  books(slot: number): CardBooks;
+}
+
+export type OpenBoard = (board: {
+  nics: RemoteNic[];
+  memoryBytes?: number;
+  clock: Clock;
+  log: (message: string) => void;
+}) => RemoteBoard;
+
 export interface HostParts {
   readonly clock: Clock;
   readonly seed: number;
   readonly trace: Tracer;
   readonly wires: Wires;
   readonly log: (message: string) => void;
+  /** Starts a QEMU for the cards of a host; a lab with one cannot run without it. */
+  readonly openBoard?: OpenBoard;
 }
 
-const CHIP_VARIANTS: Readonly<Record<NicSpec['chip'], PcnetVariant>> = {
+const CHIP_VARIANTS: Readonly<Record<string, PcnetVariant>> = {
   pcnet: 'Am79C973',
   am79c973: 'Am79C973',
   am79c970a: 'Am79C970A',
@@ -52,6 +91,13 @@ const CHIP_VARIANTS: Readonly<Record<NicSpec['chip'], PcnetVariant>> = {
 
 /** The first PCI slot that has no device of the board itself. */
 const FIRST_SLOT = 3;
+const REMOTE = 'qemu:';
+
+/** A chip model for one of a host's or guest's NICs. */
+export function makePcnet(host: DeviceHost, spec: NicSpec | GuestNicSpec, medium: Medium): Pcnet {
+  const variant = CHIP_VARIANTS[spec.chip];
+  return new Pcnet(host, medium, { variant, mac: spec.mac, negotiationNs: spec.negotiation });
+}
 
 export class LabHost {
   readonly spec: HostSpec;
@@ -59,6 +105,8 @@ export class LabHost {
   readonly layer: DeviceLayer;
   readonly stack: InetStack;
   readonly nics: LabNic[];
+  /** Where its cards are, if they are QEMU's. */
+  readonly board: RemoteBoard | null;
   private readonly bus: PciBus;
 
   constructor(spec: HostSpec, parts: HostParts) {
@@ -66,13 +114,14 @@ export class LabHost {
     const { name, cpus, memory, mbufs, clusters, debug } = spec;
     this.spec = spec;
     const profile = CPU_PROFILES[spec.profile];
+    this.board = openBoard(spec, parts);
     this.machine = new Machine({
       name,
       clock,
       seed,
       profile,
       cpus,
-      memory,
+      memory: this.board?.memory ?? memory,
       mbufs,
       clusters,
       debugMbufs: debug,
@@ -112,20 +161,27 @@ export class LabHost {
   }
 
   private plugNic(spec: NicSpec, index: number, parts: HostParts): LabNic {
-    const socket = parts.wires.socket(`${this.spec.name}.${spec.name}`);
-    const medium = socket ?? deadSocket(spec.name, parts);
-    let chip!: Pcnet;
-    const pci = this.bus.plug(FIRST_SLOT + index, (host) => {
-      const variant = CHIP_VARIANTS[spec.chip];
-      chip = new Pcnet(host, medium, { variant, mac: spec.mac, negotiationNs: spec.negotiation });
-      return chip;
-    });
+    const { medium, connected } = socketOf(this.spec, spec, parts);
+    const slot = FIRST_SLOT + index;
+    let pci: PciDevice;
+    let card: CardBooks;
+    if (this.board !== null && isRemote(spec)) {
+      pci = this.board.plug(this.bus, slot);
+      card = this.board.books(slot);
+    } else {
+      let chip!: Pcnet;
+      pci = this.bus.plug(slot, (host) => {
+        chip = makePcnet(host, spec, medium);
+        return chip;
+      });
+      card = pcnetBooks(chip.counters);
+    }
     this.layer.defaultQdisc = spec.qdisc === 'none' ? null : (length) => new PfifoFast(length);
     const { name: _, ...options } = spec.driver;
     // Takes the one device that has no driver yet.
     const taken = this.machine.process(() => this.bus.register(pcnet32Driver(this.layer, options)));
     if (taken.length !== 1) {
-      throw new Error(`${this.spec.name}.${spec.name}: the driver did not take the card`);
+      throw new Error(`${spec.name}: the driver ${spec.driver.name} did not take the ${spec.chip}`);
     }
     const adapter = pci.driverData as Adapter;
     const { device, napi } = adapter;
@@ -133,8 +189,8 @@ export class LabHost {
       spec,
       device,
       napi,
-      hardware: chip.counters,
-      connected: socket !== null,
+      card,
+      connected,
       ringSize: adapter.rxBuffers.length,
       heldByDriver: () => adapter.txBuffers.reduce((sum, m) => sum + (m === null ? 0 : 1), 0),
       driverStats: () => this.machine.process(() => device.ops.driverStats?.() ?? {}),
@@ -142,9 +198,36 @@ export class LabHost {
   }
 }
 
-/** One end of a cable whose other end lies on the floor. */
-function deadSocket(name: string, parts: HostParts): Medium {
-  return new Link({ name: `${name} unplugged`, clock: parts.clock, pool: parts.wires.pool }).a;
+function isRemote(spec: NicSpec): boolean {
+  return spec.chip.startsWith(REMOTE);
+}
+
+/** One QEMU for all of a host's cards that are QEMU's; null when it has none. */
+function openBoard(spec: HostSpec, parts: HostParts): RemoteBoard | null {
+  const nics = spec.nics.flatMap((nic, i): RemoteNic[] => {
+    const { medium } = socketOf(spec, nic, parts);
+    const model = nic.chip.slice(REMOTE.length);
+    return isRemote(nic) ? [{ model, slot: FIRST_SLOT + i, mac: nic.mac, medium }] : [];
+  });
+  if (nics.length === 0) return null;
+  if (parts.openBoard === undefined) {
+    const right = 'softnet up FILE would be right, in Node';
+    throw new LabRunError(`host "${spec.name}": QEMU's cards run in real time: ${right}`, [
+      'hosts',
+      spec.name,
+    ]);
+  }
+  return parts.openBoard({ nics, memoryBytes: spec.memory, clock: parts.clock, log: parts.log });
+}
+
+/** The cable's end, or that of one whose other end lies on the floor. */
+function socketOf(host: HostSpec, nic: NicSpec, parts: HostParts): { medium: Medium; connected: boolean } {
+  const socket = parts.wires.socket(`${host.name}.${nic.name}`);
+  return { medium: socket ?? unplugged(nic.name, parts.clock, parts.wires), connected: socket !== null };
+}
+
+export function unplugged(name: string, clock: Clock, wires: Wires): Medium {
+  return new Link({ name: `${name} unplugged`, clock, pool: wires.pool }).a;
 }
 
 function networkText(network: { address: number; prefix: number }): string {

@@ -9,27 +9,20 @@ import { Tracer } from '../kernel/trace.ts';
 import type { Capture } from '../ports/capture.ts';
 import { openCapture } from '../ports/open-capture.ts';
 import type { Medium } from '../wire/medium.ts';
+import type { CardBooks } from './card-books.ts';
 import type { Flow } from './flow.ts';
+import type { LabGuest, OpenGuest } from './guest.ts';
 import { makeTrafficFlow } from './host-flow.ts';
-import { LabHost, type LabNic } from './hosts.ts';
+import { LabHost, type OpenBoard, type Pumped } from './hosts.ts';
 import { GeneratorFlow, ReplayFlow } from './port-flow.ts';
-import type { Path } from './problem.ts';
-import { makeService, type Service } from './services.ts';
+import { LabRunError, type Path } from './problem.ts';
+import { makeService, type ReadFile, type Service } from './services.ts';
 import type { GeneratorSpec, LabSpec, ReplaySpec, TapSpec } from './spec.ts';
 import { type Observe, Wires } from './wires.ts';
 
-/** Reads a file that a lab names; `path` is as it stands in the lab file. Throws when it cannot. */
-export type ReadFile = (path: string) => Uint8Array;
-
 /** A port to the world outside, as the server opens it. */
-export interface OutsidePort {
+export interface OutsidePort extends Pumped {
   readonly name: string;
-  /** Takes in what waits outside, at most `limit` frames; says how many. */
-  poll(limit: number): number;
-  /** Until a frame waits (true), or the time is over or the wait was cancelled. */
-  waitReadable(timeoutMs: number): Promise<boolean>;
-  cancelWait(): void;
-  close(): void;
   report(): Record<string, unknown>;
   /** Frames it cannot account for, and how many it took in all. */
   account(): { taken: number; missing: number };
@@ -43,19 +36,12 @@ export interface LabOptions {
   observe?: Observe;
   /** Opens a TAP; a lab with one cannot run without it. */
   openTap?: (spec: TapSpec, medium: Medium) => OutsidePort;
+  /** Starts a QEMU for a host's cards; a lab with `chip: qemu:...` cannot run without it. */
+  openBoard?: OpenBoard;
+  /** Puts a guest into its emulator; a lab with a guest cannot run without it. */
+  openGuest?: OpenGuest;
   /** Where warnings to people go. */
   log?: (message: string) => void;
-}
-
-/** A lab that is right as a file and cannot run here: no such capture, no right to open a TAP. */
-export class LabRunError extends Error {
-  /** Where in the lab file it comes from; null when from outside. */
-  readonly at: Path | null;
-
-  constructor(message: string, at: Path | null = null, options?: ErrorOptions) {
-    super(message, options);
-    this.at = at;
-  }
 }
 
 export class Lab {
@@ -64,13 +50,15 @@ export class Lab {
   readonly trace: Tracer;
   readonly wires: Wires;
   readonly hosts: LabHost[];
+  readonly guests: LabGuest[];
   readonly flows: Flow[];
-  readonly services: Service[];
+  readonly services: Service[] = [];
   readonly outside: OutsidePort[];
   /** ns of each part of the run so far. */
   readonly times = { settle: 0, traffic: 0, drain: 0 };
   /** Times in each context when the traffic began. */
   readonly cpuTimes = new Map<Cpu, Float64Array>();
+  private readonly readFile: ReadFile;
   private since = 0;
 
   constructor(spec: LabSpec, options: LabOptions) {
@@ -78,12 +66,15 @@ export class Lab {
     this.spec = spec;
     this.clock = clock;
     this.trace = trace;
+    this.readFile = options.readFile;
     this.wires = new Wires(spec, clock, observe);
-    const parts = { clock, seed: spec.seed, trace, wires: this.wires, log };
+    const { openBoard, openGuest } = options;
+    const parts = { clock, seed: spec.seed, trace, wires: this.wires, log, openBoard };
     this.hosts = spec.hosts.map((host) => sayWhose(host.name, () => new LabHost(host, parts)));
-    this.services = this.hosts.flatMap((host) =>
-      host.spec.services.map((service) => makeService(host, service)),
-    );
+    this.guests = spec.guests.map((guest) => {
+      if (openGuest === undefined) throw onlyLive(`guest "${guest.name}" runs`, ['hosts', guest.name]);
+      return openGuest(guest, { clock, wires: this.wires, log });
+    });
     this.flows = [
       ...spec.traffic.map((traffic, i) => makeTrafficFlow(traffic, i + 1, (name) => this.host(name))),
       ...spec.ports.flatMap((port, i) =>
@@ -97,18 +88,29 @@ export class Lab {
     return this.hosts.find((host) => host.spec.name === name)!;
   }
 
-  /** The NIC called `alice.eth0`, or null. */
-  findNic(name: string): LabNic | null {
-    for (const host of this.hosts) {
-      for (const nic of host.nics) if (`${host.spec.name}.${nic.spec.name}` === name) return nic;
+  /** The card called `alice.eth0`, of a host or a guest; null for anything else. */
+  findCard(name: string): CardBooks | null {
+    for (const { spec, nics } of [...this.hosts, ...this.guests]) {
+      for (const nic of nics) if (`${spec.name}.${nic.spec.name}` === name) return nic.card;
     }
     return null;
   }
 
-  /** Opens every device. */
+  /** What the event loop has to look after. */
+  get pumped(): Pumped[] {
+    return [...this.outside, ...this.hosts.flatMap((host) => (host.board === null ? [] : [host.board]))];
+  }
+
+  /** Opens every device and starts the guests. */
   bringUp(): void {
     this.since = this.clock.now();
-    for (const host of this.hosts) sayWhose(host.spec.name, () => host.bringUp());
+    for (const guest of this.guests) guest.start();
+    for (const host of this.hosts) {
+      sayWhose(host.spec.name, () => {
+        host.bringUp();
+        for (const spec of host.spec.services) this.services.push(makeService(host, spec, this.readFile));
+      });
+    }
   }
 
   /** Every NIC that has a cable has a link. */
@@ -132,7 +134,8 @@ export class Lab {
 
   /** Every flow has sent all it was to send; false when there is one that never ends. */
   get trafficEnded(): boolean {
-    return this.flows.length > 0 && this.flows.every((flow) => flow.ended) && this.outside.length === 0;
+    const open = this.outside.length > 0 || this.guests.length > 0;
+    return !open && this.flows.length > 0 && this.flows.every((flow) => flow.ended);
   }
 
   /** Nothing is on a wire, in a ring or in a queue. */
@@ -154,7 +157,8 @@ export class Lab {
 
   /** Closes what is open outside. Harmless when repeated. */
   close(): void {
-    for (const port of this.outside) port.close();
+    for (const guest of this.guests) guest.close();
+    for (const each of this.pumped) each.close();
   }
 
   private lap(): number {
@@ -177,13 +181,14 @@ export class Lab {
   }
 
   private openTap(spec: TapSpec, options: LabOptions): OutsidePort {
-    if (options.openTap === undefined) {
-      throw new LabRunError(
-        `port "${spec.name}" leads to this computer's kernel, which runs in real time: softnet up FILE would be right`,
-      );
-    }
+    if (options.openTap === undefined)
+      throw onlyLive(`port "${spec.name}" leads to this computer's kernel, which runs`);
     return options.openTap(spec, this.wires.socket(spec.name)!);
   }
+}
+
+function onlyLive(what: string, at: Path | null = null): LabRunError {
+  return new LabRunError(`${what} in real time: softnet up FILE would be right`, at);
 }
 
 /** What a machine refuses while it is set up is the file's fault: too little memory, a gateway that is nowhere. */
@@ -191,6 +196,7 @@ function sayWhose<T>(host: string, work: () => T): T {
   try {
     return work();
   } catch (error) {
+    if (error instanceof LabRunError) throw error;
     throw new LabRunError(`host "${host}": ${(error as Error).message}`, ['hosts', host], { cause: error });
   }
 }

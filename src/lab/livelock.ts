@@ -2,7 +2,8 @@
 // Receive livelock after Mogul and Ramakrishnan, "Eliminating receive livelock in an interrupt-driven kernel" (1996).
 
 import { VirtualClock } from '../kernel/clock.ts';
-import { Lab, LabRunError } from './lab.ts';
+import { Lab } from './lab.ts';
+import { LabRunError } from './problem.ts';
 import { type LabReport, reportLab } from './report.ts';
 import { runVirtual } from './run-virtual.ts';
 import type { GeneratorSpec, LabSpec } from './spec.ts';

@@ -100,7 +100,7 @@ describe('a wrong lab file is told where and what would be right', () => {
     [
       'an unknown chip',
       'hosts: { a: { nics: [{ chip: e1000 }] } }',
-      'lab.yaml:1:30: "e1000" is not a chip: pcnet, am79c973 or am79c970a would be right',
+      'lab.yaml:1:30: "e1000" is not a chip: pcnet, am79c973, am79c970a or qemu:pcnet would be right',
     ],
     [
       'an unknown driver',
@@ -288,6 +288,51 @@ describe('a wrong lab file is told where and what would be right', () => {
       HOSTS +
         'traffic:\n  - { kind: udp, from: alice, to: bob, rate: 1pps, port: 9 }\n  - { kind: udp, name: b, from: alice, to: bob, rate: 1pps, port: 9 }',
       'lab.yaml:4:5: UDP port 9 of bob (10.0.0.2) belongs to flow "udp alice>bob"',
+    ],
+    [
+      'a guest with nothing to start from',
+      'hosts: { g: { guest: v86 } }',
+      'lab.yaml:1:10: a guest starts from something: cdrom: FILE or kernel: FILE would be right',
+    ],
+    [
+      'an initrd without its kernel',
+      'hosts: { g: { guest: v86, cdrom: a.iso, initrd: b } }',
+      'lab.yaml:1:10: initrd and commandLine belong to a kernel: kernel: FILE would be right',
+    ],
+    [
+      "a guest with a host's key",
+      'hosts: { g: { guest: v86, cdrom: a.iso, profile: ideal } }',
+      'lab.yaml:1:41: unknown key "profile"',
+    ],
+    [
+      "two of the emulator's own cards",
+      'hosts: { g: { guest: v86, cdrom: a.iso, nics: [{ chip: v86:ne2k }, { chip: v86:virtio }] } }',
+      'lab.yaml:1:47: v86 has one network card of its own, and no more',
+    ],
+    [
+      "a guest's card that is no chip",
+      'hosts: { g: { guest: v86, cdrom: a.iso, nics: [{ chip: qemu:pcnet }] } }',
+      'lab.yaml:1:56: "qemu:pcnet" is not a chip: pcnet, am79c973, am79c970a, v86:ne2k or v86:virtio would be right',
+    ],
+    [
+      'traffic that a guest would have to send',
+      'hosts: { a: { nics: [{ address: 10.0.0.1/24 }] }, g: { guest: v86, cdrom: a.iso } }\ntraffic: [{ kind: ping, from: g, to: a }]',
+      'lab.yaml:2:31: g is a guest: what it sends is for itself to say',
+    ],
+    [
+      'a DHCP server without an address of its own',
+      'hosts: { a: { nics: [{}], services: [{ kind: dhcp, range: 10.0.0.1-10.0.0.9 }] } }',
+      'lab.yaml:1:38: a DHCP server wants a NIC with an address: nic: NAME would be right (there: eth0)',
+    ],
+    [
+      'a DHCP range of another network',
+      'hosts: { a: { nics: [{ address: 10.0.0.1/24 }], services: [{ kind: dhcp, range: 10.0.1.1-10.0.1.9 }] } }',
+      'lab.yaml:1:81: the range is not in the network of a.eth0',
+    ],
+    [
+      'a DHCP range that runs backwards',
+      'hosts: { a: { nics: [{ address: 10.0.0.1/24 }], services: [{ kind: dhcp, range: 10.0.0.9-10.0.0.1 }] } }',
+      'lab.yaml:1:81: "10.0.0.9-10.0.0.1" is no range: 10.0.0.100-10.0.0.200, say, would be right',
     ],
     [
       'a seed that is none',

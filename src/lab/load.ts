@@ -5,6 +5,7 @@ import type { z } from 'zod';
 import { type BrokenEntry, checkLab, type Entries } from './check.ts';
 import { type Complain, LabFileError, type Path } from './problem.ts';
 import {
+  guestSchema,
   hostSchema,
   hubSchema,
   linkSchema,
@@ -45,11 +46,11 @@ function readEntries(value: unknown, complain: Complain): Entries | null {
   const entries: Entries = {
     name: readName(value.name, complain),
     seed: readSeed(value.seed, complain),
-    hosts: readSection('hosts', hostSchema, value, broken, complain),
-    links: readSection('links', linkSchema, value, broken, complain),
-    switches: readSection('switches', switchSchema, value, broken, complain),
-    hubs: readSection('hubs', hubSchema, value, broken, complain),
-    ports: readSection('ports', portSchema, value, broken, complain),
+    hosts: readSection('hosts', hostOrGuest, value, broken, complain),
+    links: readSection('links', () => linkSchema, value, broken, complain),
+    switches: readSection('switches', () => switchSchema, value, broken, complain),
+    hubs: readSection('hubs', () => hubSchema, value, broken, complain),
+    ports: readSection('ports', () => portSchema, value, broken, complain),
     traffic: [],
     broken,
   };
@@ -63,7 +64,7 @@ function readEntries(value: unknown, complain: Complain): Entries | null {
 /** Entries by name; one that is wrong is there with the value null, so that its name is known. */
 function readSection<Schema extends z.ZodType>(
   section: string,
-  schema: Schema,
+  schemaOf: (entry: unknown) => Schema,
   file: Record<string, unknown>,
   broken: BrokenEntry[],
   complain: Complain,
@@ -80,9 +81,14 @@ function readSection<Schema extends z.ZodType>(
   }
   for (const [name, entry] of Object.entries(value)) {
     // Nothing behind the name is an entry with all its defaults.
-    found.set(name, readEntry(schema, entry ?? {}, [section, name], broken, complain));
+    found.set(name, readEntry(schemaOf(entry), entry ?? {}, [section, name], broken, complain));
   }
   return found;
+}
+
+/** The key `guest` makes the difference. */
+function hostOrGuest(entry: unknown): typeof hostSchema | typeof guestSchema {
+  return isObject(entry) && 'guest' in entry ? guestSchema : hostSchema;
 }
 
 function readTraffic(value: unknown, entries: Entries, complain: Complain): void {

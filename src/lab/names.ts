@@ -3,11 +3,10 @@
 import type { BrokenEntry, Entries } from './check.ts';
 import { didYouMean } from './did-you-mean.ts';
 import type { Complain, Path } from './problem.ts';
-import type { HostFile } from './schema.ts';
-import type { Endpoint, NicTarget } from './spec.ts';
+import type { Endpoint, HostSpec, NicSpec, NicTarget, ServiceSpec } from './spec.ts';
 
 /** Names of a host's NICs: its own, or eth and the number in the list. */
-export function nicNames(host: HostFile): string[] {
+export function nicNames(host: { nics: readonly { name?: string }[] }): string[] {
   return host.nics.map((nic, i) => nic.name ?? `eth${i}`);
 }
 
@@ -85,4 +84,21 @@ export function findHost(name: string, entries: Entries, complain: Complain, pat
   if (entries.hosts.has(name)) return true;
   complain(path, `there is no host "${name}"${didYouMean(name, [...entries.hosts.keys()])}`);
   return false;
+}
+
+/** UDP port that a service is bound to. */
+export function servicePort(service: ServiceSpec): number {
+  switch (service.kind) {
+    case 'dhcp':
+      return 67;
+    case 'tftp':
+      return 69;
+    default:
+      return service.port;
+  }
+}
+
+/** The NIC that a service is for: the one it names, else the first with an address; null when there is none. */
+export function servedNic(host: HostSpec, name: string | undefined): NicSpec | null {
+  return host.nics.find((nic) => (name === undefined ? nic.address !== null : nic.name === name)) ?? null;
 }

@@ -29,3 +29,14 @@ export type Path = readonly (string | number)[];
 
 /** Collects what is wrong at a path: at the value, or at the key itself. */
 export type Complain = (path: Path, message: string, at?: 'value' | 'key') => void;
+
+/** A lab that is right as a file and cannot run here: no such capture, no right to open a TAP. */
+export class LabRunError extends Error {
+  /** Where in the lab file it comes from; null when from outside. */
+  readonly at: Path | null;
+
+  constructor(message: string, at: Path | null = null, options?: ErrorOptions) {
+    super(message, options);
+    this.at = at;
+  }
+}

@@ -1,10 +1,11 @@
 // What a run is reported as: one plain object, which `--json` prints and the tables are made from.
 
-import { RECEIVE_DROPS, TRANSMIT_ERRORS } from '../chips/pcnet/counters.ts';
 import { HARDIRQ, PROCESS, SOFTIRQ } from '../kernel/cpu.ts';
 import { formatMac } from '../net/ether.ts';
+import { nonZero } from './card-books.ts';
 import { addUp, type Conservation } from './conservation.ts';
 import type { FlowReport } from './flow.ts';
+import type { LabGuest } from './guest.ts';
 import type { LabHost, LabNic } from './hosts.ts';
 import type { Lab } from './lab.ts';
 import type { ServiceReport } from './services.ts';
@@ -49,6 +50,12 @@ export interface HostReport {
   mbufs: { inUse: number; peak: number; failures: number };
 }
 
+export interface GuestReport {
+  nics: Record<string, { chip: string; mac: string; received: number; hardware: Record<string, number> }>;
+  /** The last lines on its console. */
+  console: string[];
+}
+
 export interface LabReport {
   lab: string;
   seed: number;
@@ -59,6 +66,8 @@ export interface LabReport {
   settleNs: number;
   drainNs: number;
   hosts: Record<string, HostReport>;
+  /** Machines in emulators: frames that each card took off its cable, and those it lost or could not send. */
+  guests: Record<string, GuestReport>;
   links: Record<string, LinkReport>;
   flows: FlowReport[];
   /** TAPs and the like, by name. */
@@ -80,11 +89,19 @@ export function reportLab(lab: Lab): LabReport {
     settleNs: Math.round(times.settle),
     drainNs: Math.round(times.drain),
     hosts,
+    guests: Object.fromEntries(lab.guests.map((guest) => [guest.spec.name, reportGuest(guest)])),
     links,
     flows: lab.flows.map((flow) => flow.report()),
     ports: Object.fromEntries(lab.outside.map((port) => [port.name, port.report()])),
     conservation: addUp(lab),
   };
+}
+
+function reportGuest(guest: LabGuest): GuestReport {
+  const nics = guest.nics.map(({ spec: { name, chip, mac }, card }) => {
+    return [name, { chip, mac: formatMac(mac), received: card.received(), hardware: card.drops() }] as const;
+  });
+  return { nics: Object.fromEntries(nics), console: guest.consoleTail() };
 }
 
 function reportHost(lab: Lab, host: LabHost): HostReport {
@@ -119,7 +136,7 @@ function reportHost(lab: Lab, host: LabHost): HostReport {
 }
 
 function reportDevice(host: LabHost, nic: LabNic): DeviceReport {
-  const { device, napi, hardware } = nic;
+  const { device, napi, card } = nic;
   const { rx, tx } = device;
   // Without NAPI the backlog polls, for all devices of a CPU together.
   const polled = nic.spec.driver.napi === false ? host.layer.softnet.perCpu[0].backlog : napi;
@@ -136,15 +153,7 @@ function reportDevice(host: LabHost, nic: LabNic): DeviceReport {
     packetsPerPoll: polled.polls === 0 ? 0 : polled.work / polled.polls,
     queued: device.queued,
     queueStops: device.txQueues.reduce((sum, queue) => sum + queue.stops, 0),
-    hardware: nonZero(hardware as unknown as Record<string, number>, HARDWARE_DROPS),
+    hardware: card.drops(),
     driver: nonZero(nic.driverStats()),
   };
-}
-
-const HARDWARE_DROPS = [...RECEIVE_DROPS, ...TRANSMIT_ERRORS];
-
-function nonZero(counters: Record<string, number>, names = Object.keys(counters)): Record<string, number> {
-  const found: Record<string, number> = {};
-  for (const name of names) if (counters[name] !== 0) found[name] = counters[name];
-  return found;
 }

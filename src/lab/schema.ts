@@ -10,6 +10,10 @@ import { parsePace, parseRate, parseShare, parseSize, parseSpan, parseTime } fro
 const PROFILES = ['ideal', 'x86-desktop', 'low-power'] as const;
 /** `pcnet` is the later of the two. */
 const CHIPS = ['pcnet', 'am79c973', 'am79c970a'] as const;
+/** A device of QEMU's by the name it has there: `qemu:pcnet`. */
+const QEMU_CHIP = /^qemu:[\w.-]+$/;
+/** The emulator's own cards, for comparison. */
+const GUEST_CHIPS = [...CHIPS, 'v86:ne2k', 'v86:virtio'] as const;
 const DRIVERS = ['pcnet32'] as const;
 const QDISCS = ['pfifo_fast', 'none'] as const;
 const PORT_KINDS = ['replay', 'generator', 'tap'] as const;
@@ -52,9 +56,15 @@ const driver = orMap(
   }),
 );
 
+const chip = parsed((value): (typeof CHIPS)[number] | `qemu:${string}` => {
+  if (typeof value === 'string' && QEMU_CHIP.test(value)) return value as `qemu:${string}`;
+  if (CHIPS.includes(value as (typeof CHIPS)[number])) return value as (typeof CHIPS)[number];
+  throw new Error(notOneOf('chip', value, [...CHIPS, 'qemu:pcnet']));
+});
+
 const nic = keys({
   name: name.optional(),
-  chip: choice('chip', CHIPS).default('pcnet'),
+  chip: chip.default('pcnet'),
   driver: driver.default({ name: 'pcnet32' }),
   mac: mac.optional(),
   address: network.optional(),
@@ -63,10 +73,29 @@ const nic = keys({
   negotiation: time.optional(),
 });
 
-const service = keys({
-  kind: choice('service', ['udp-sink', 'udp-echo']),
-  port: udpPort,
-});
+/** A file by its path, or its text. */
+const served = orMap('file', keys({ file: name.optional(), text: z.string().optional() }));
+
+const SERVICE_KINDS = ['udp-sink', 'udp-echo', 'dhcp', 'tftp'] as const;
+const service = z.discriminatedUnion(
+  'kind',
+  [
+    keys({ kind: z.literal('udp-sink'), port: udpPort }),
+    keys({ kind: z.literal('udp-echo'), port: udpPort }),
+    keys({
+      kind: z.literal('dhcp'),
+      nic: name.optional(),
+      range: text('a range of addresses', '10.0.0.100-10.0.0.200', addressRange),
+      router: address.optional(),
+      dns: address.optional(),
+      lease: span.default(3_600_000_000_000),
+      bootFile: name.optional(),
+      nextServer: address.optional(),
+    }),
+    keys({ kind: z.literal('tftp'), files: z.record(z.string(), served) }),
+  ],
+  { error: (issue) => notOneOf('service', (issue.input as { kind?: unknown })?.kind, SERVICE_KINDS) },
+);
 
 export const hostSchema = keys({
   profile: choice('profile', PROFILES).default('x86-desktop'),
@@ -80,6 +109,28 @@ export const hostSchema = keys({
   routes: z.array(keys({ to: network, via: address })).default([]),
   services: z.array(service).default([]),
   nics: z.array(nic).default([]),
+});
+
+const guestNic = keys({
+  name: name.optional(),
+  chip: choice('chip', GUEST_CHIPS).default('pcnet'),
+  mac: mac.optional(),
+  address: network.optional(),
+  negotiation: time.optional(),
+});
+
+/** A host that is a guest in an emulator: its drivers are its own. */
+export const guestSchema = keys({
+  guest: choice('emulator', ['v86']),
+  bios: name.optional(),
+  vgaBios: name.optional(),
+  cdrom: name.optional(),
+  kernel: name.optional(),
+  initrd: name.optional(),
+  commandLine: z.string().optional(),
+  memory: parsed(parseSize).default(128 * 1024 * 1024),
+  console: name.optional(),
+  nics: z.array(guestNic).default([]),
 });
 
 const burst = keys({ p: share, r: share.optional(), h: share.optional(), k: share.optional() });
@@ -201,6 +252,7 @@ export const trafficSchema = z.discriminatedUnion(
 export const TOP_KEYS = ['name', 'seed', 'hosts', 'links', 'switches', 'hubs', 'ports', 'traffic'] as const;
 
 export type HostFile = z.infer<typeof hostSchema>;
+export type GuestFile = z.infer<typeof guestSchema>;
 export type NicFile = HostFile['nics'][number];
 export type LinkFile = z.infer<typeof linkSchema>;
 export type SwitchFile = z.infer<typeof switchSchema>;
@@ -215,6 +267,14 @@ function station(value: string): Uint8Array {
   throw new Error(
     `"${value}" is no station's address: it is zero or a group's; 02:00:00:00:00:01, say, would be right`,
   );
+}
+
+/** First and last address, both counted. */
+function addressRange(value: string): { first: number; last: number } {
+  const [first, last, ...rest] = value.split('-').map((part) => parseAddress(part.trim()) >>> 0);
+  if (last === undefined || rest.length > 0 || last < first)
+    throw new Error(`"${value}" is no range: 10.0.0.100-10.0.0.200, say, would be right`);
+  return { first, last };
 }
 
 function ringSize(least: number) {

@@ -2,7 +2,7 @@
 
 import type { Network } from '../inet/address.ts';
 import type { FlapOptions, ImpairmentOptions } from '../wire/impair/options.ts';
-import type { HostFile, NicFile } from './schema.ts';
+import type { GuestFile, HostFile, NicFile } from './schema.ts';
 import type { Pace } from './units.ts';
 
 /** What a cable can be plugged into. */
@@ -20,6 +20,21 @@ export interface NicSpec extends Omit<NicFile, 'name' | 'mac' | 'address'> {
 export interface HostSpec extends Omit<HostFile, 'nics'> {
   name: string;
   nics: NicSpec[];
+}
+
+export type ServiceSpec = HostSpec['services'][number];
+
+/** A guest's NIC: `address` is the one it will give itself, if that is known. */
+export interface GuestNicSpec extends Omit<GuestFile['nics'][number], 'name' | 'mac' | 'address'> {
+  name: string;
+  mac: Uint8Array;
+  address: Network | null;
+}
+
+/** A machine in an emulator, with an operating system of its own. */
+export interface GuestSpec extends Omit<GuestFile, 'nics'> {
+  name: string;
+  nics: GuestNicSpec[];
 }
 
 export interface LinkSpec {
@@ -122,6 +137,7 @@ export interface LabSpec {
   name: string;
   seed: number;
   hosts: HostSpec[];
+  guests: GuestSpec[];
   links: LinkSpec[];
   switches: SwitchSpec[];
   hubs: HubSpec[];

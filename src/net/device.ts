@@ -51,7 +51,12 @@ export interface NetDeviceOps {
    * Any context but hard interrupt. Takes the packet and returns NETDEV_TX_OK; or returns NETDEV_TX_BUSY and takes
    * nothing, which a driver that stops its queue in time never needs. Rings the doorbell unless device.xmitMore.
    */
-  startXmit(m: Mbuf, queue: number): boolean;
+  startXmit?(m: Mbuf, queue: number): boolean;
+  /**
+   * In place of startXmit (if_start of the BSDs), same contexts: there may be packets, and the driver takes them itself
+   * with `queue.pull()` until that gives null or its ring is full. The queue needs a discipline.
+   */
+  start?(queue: TxQueue): void;
   /** Promiscuous, all-multicast or the multicast list changed. */
   setRxMode?(): void;
   /** The station address changed. */
@@ -127,6 +132,8 @@ export class NetDevice {
     this.layer = layer;
     this.name = name;
     this.ops = ops;
+    if ((ops.startXmit === undefined) === (ops.start === undefined))
+      throw new Error(`${name}: a driver sends by startXmit or by start, one of the two`);
     this.traceName = layer.machine.trace.addName(name);
     this.txQueues = Array.from({ length: queues }, (_, index) => new TxQueue(this, index));
     this.watchdog = new Callout(layer.machine, `${name} tx watchdog`, () => this.checkQueues());
@@ -305,7 +312,7 @@ export class NetDevice {
     if (layer.packetTypes.taps.length > 0) layer.showTaps(ready, this, true);
     if (cpu.trace.on)
       cpu.trace.emit(TP_NET_DEV_START_XMIT, cpu.now(), cpu.traceSource, this.traceName, length);
-    const taken = this.ops.startXmit(ready, queue.index);
+    const taken = this.ops.startXmit!(ready, queue.index);
     if (cpu.trace.on)
       cpu.trace.emit(TP_NET_DEV_XMIT, cpu.now(), cpu.traceSource, this.traceName, length, taken ? 0 : 16);
     if (taken) queue.touch();
@@ -315,7 +322,7 @@ export class NetDevice {
   /** A device without a discipline: to the driver or dropped, nothing waits. Takes the packet. */
   xmitStraight(m: Mbuf, queue: TxQueue): void {
     if (!this.canTransmit) this.drop(m, DROP_NO_CARRIER);
-    else if (queue.stopped) this.drop(m, DROP_QUEUE_STOPPED);
+    else if (queue.stopped || this.ops.start !== undefined) this.drop(m, DROP_QUEUE_STOPPED);
     else if (!this.hardStartXmit(m, queue)) this.drop(m, DROP_QUEUE_STOPPED);
   }
 

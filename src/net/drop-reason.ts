@@ -40,6 +40,10 @@ export const DROP_IPX_INVALID = 35;
 export const DROP_NEIGH_TABLEFULL = 36;
 /** One of several takers of a packet went without: there was no buffer for its copy. */
 export const DROP_COPY_NOMEM = 37;
+/** What ether_input of the BSDs refuses: the interface is not up, longer than its MTU, one's own frame come back. */
+export const DROP_IF_DOWN = 38;
+export const DROP_IF_TOO_BIG = 39;
+export const DROP_IF_OWN_FRAME = 40;
 
 /** Name and whose account it is on: the way in (device layer), the protocols, or the way out. */
 export const DROP_REASONS = [
@@ -81,4 +85,7 @@ export const DROP_REASONS = [
   { name: 'IPX_INVALID', side: 'protocol' },
   { name: 'NEIGH_TABLEFULL', side: 'protocol' },
   { name: 'COPY_NOMEM', side: 'protocol' },
+  { name: 'IF_DOWN', side: 'receive' },
+  { name: 'IF_TOO_BIG', side: 'receive' },
+  { name: 'IF_OWN_FRAME', side: 'receive' },
 ] as const;

@@ -28,7 +28,14 @@ import type { QdiscFactory } from './qdisc.ts';
 import { Softnet } from './softnet.ts';
 
 /** What happened to a device, for those who want to know (the netdevice notifier chain). */
-export type DeviceEvent = 'registered' | 'up' | 'going-down' | 'carrier' | 'no-carrier' | 'unregistered';
+export type DeviceEvent =
+  | 'registered'
+  | 'up'
+  | 'going-down'
+  | 'carrier'
+  | 'no-carrier'
+  | 'address' // a protocol gave it an address: for drivers that start afresh then
+  | 'unregistered';
 export type DeviceListener = (device: NetDevice, event: DeviceEvent) => void;
 
 export class DeviceLayer {

@@ -1,7 +1,8 @@
 // One transmit queue of a device: its stop bits, its queueing discipline, and the loop that feeds the driver
-// (the lecture's __qdisc_run and qdisc_restart).
+// (the lecture's __qdisc_run and qdisc_restart). A driver with `start` is not fed: it takes packets itself with `pull`.
 
 import { ClockEvent } from '../kernel/clock.ts';
+import { TP_NET_DEV_START_XMIT, TP_NET_DEV_XMIT } from '../kernel/trace.ts';
 import type { Mbuf } from '../mbuf/mbuf.ts';
 import type { NetDevice } from './device.ts';
 import { DROP_QDISC_DROP, DROP_QDISC_RESET } from './drop-reason.ts';
@@ -26,6 +27,9 @@ export class TxQueue {
   private readonly started = new Float64Array(1);
   private stoppedByDriver = true;
   private running = false;
+  /** The driver takes packets itself, so many more before others have their turn. */
+  private readonly pulls: boolean;
+  private quota = 0;
   /** Packet that was dequeued and did not go, because the driver was busy or stopped; goes first. */
   private requeued: Mbuf | null = null;
   private requeuedLength = 0;
@@ -36,6 +40,7 @@ export class TxQueue {
   constructor(device: NetDevice, index: number) {
     this.device = device;
     this.index = index;
+    this.pulls = device.ops.start !== undefined;
     this.watchdog = new ClockEvent(`${device.name} qdisc watchdog`, () =>
       device.layer.softnet.scheduleQueue(this),
     );
@@ -96,12 +101,28 @@ export class TxQueue {
       this.requeued === null &&
       qdisc.canBypass &&
       !this.running
-    )
-      this.pass(m, qdisc);
-    else {
+    ) {
+      if (!this.pulls) this.pass(m, qdisc);
+      else {
+        this.requeue(m);
+        this.run();
+      }
+    } else {
       qdisc.enqueue(m, this.onDrop);
       this.run();
     }
+  }
+
+  /** Takes a packet to wait in the discipline, without running the queue; false: it, or another for it, was dropped. */
+  append(m: Mbuf): boolean {
+    const { qdisc, device } = this;
+    if (qdisc === null) {
+      device.drop(m, DROP_QDISC_DROP);
+      return false;
+    }
+    const before = device.drops[DROP_QDISC_DROP];
+    qdisc.enqueue(m, this.onDrop);
+    return device.drops[DROP_QDISC_DROP] === before;
   }
 
   /** Past an empty discipline, straight to the driver (sch_direct_xmit). */
@@ -121,6 +142,10 @@ export class TxQueue {
   run(): void {
     const { qdisc, device } = this;
     if (qdisc === null || this.running) return;
+    if (this.pulls) {
+      if (this.pending > 0 && this.ready()) this.letPull();
+      return;
+    }
     this.running = true;
     let quota = DEV_TX_WEIGHT;
     let m = this.ready() ? this.next(qdisc) : null;
@@ -144,6 +169,67 @@ export class TxQueue {
     device.xmitMore = false;
     this.running = false;
     if (quota === 0) this.schedule();
+  }
+
+  private letPull(): void {
+    this.running = true;
+    this.beginPull();
+    try {
+      this.device.ops.start!(this);
+    } finally {
+      this.running = false;
+    }
+  }
+
+  /** A driver with `start` begins of its own accord: DEV_TX_WEIGHT packets from here. */
+  beginPull(): void {
+    this.quota = DEV_TX_WEIGHT;
+  }
+
+  /**
+   * For a driver with `start`: returns the next packet, as sendable as hardStartXmit makes it and shown to the taps; the
+   * driver owns it. Null: nothing may go now, or the driver has had its weight and NET_TX calls it again.
+   */
+  pull(): Mbuf | null {
+    const m = this.takeSendable();
+    if (m === null) return null;
+    this.quota--;
+    const { device } = this;
+    const { layer } = device;
+    const { cpu } = layer.machine;
+    const qdisc = this.qdisc!;
+    const length = m.packetLength;
+    qdisc.stats.packets++;
+    qdisc.stats.bytes += length;
+    if (layer.packetTypes.taps.length > 0) layer.showTaps(m, device, true);
+    if (cpu.trace.on) {
+      cpu.trace.emit(TP_NET_DEV_START_XMIT, cpu.now(), cpu.traceSource, device.traceName, length);
+      cpu.trace.emit(TP_NET_DEV_XMIT, cpu.now(), cpu.traceSource, device.traceName, length, 0);
+    }
+    this.touch();
+    return m;
+  }
+
+  /** Lends the packet that `pull` would return now; it stays first in the queue. */
+  peek(): Mbuf | null {
+    const m = this.takeSendable();
+    if (m !== null) this.requeue(m);
+    return m;
+  }
+
+  private takeSendable(): Mbuf | null {
+    const { qdisc, device } = this;
+    if (qdisc === null || this.pending === 0) return null;
+    // Also bounds the packets that are dropped here for want of buffers.
+    while (this.quota > 0) {
+      const m = this.next(qdisc);
+      if (m === null) return null;
+      const ready = device.layer.makeSendable(m, device);
+      if (ready !== null) return ready;
+      this.quota--;
+    }
+    this.schedule();
+    return null;
   }
 
   private ready(): boolean {

@@ -2,7 +2,7 @@
 // libuv, network namespaces. koffi makes them; a call costs about a third of a microsecond.
 //
 // Request numbers are those of asm-generic/ioctl.h: x86-64, arm64, riscv64; not mips, powerpc or sparc.
-// Man pages: netdevice(7), setns(2); kernel documentation: networking/tuntap.
+// Man pages: netdevice(7), setns(2), unix(7), memfd_create(2), mmap(2); kernel documentation: networking/tuntap.
 
 import { closeSync, constants, openSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -29,6 +29,16 @@ export interface Linux {
   read(fd: number, address: number, length: number): number;
   write(fd: number, address: number, length: number): number;
   socket(family: number, type: number, protocol: number): number;
+  /** Two sockets that are connected to each other, into `pair`. */
+  socketpair(family: number, type: number, protocol: number, pair: Int32Array): number;
+  setsockopt(fd: number, level: number, option: number, value: Uint8Array, length: number): number;
+  send(fd: number, address: number, length: number, flags: number): number;
+  recv(fd: number, address: number, length: number, flags: number): number;
+  /** A file without a name: it is gone when nobody has it open any more. */
+  memfd(name: string, flags: number): number;
+  /** Where `length` bytes of an open file appear in memory; null on failure. */
+  mapShared(fd: number, length: number): bigint | null;
+  unmap(address: bigint, length: number): number;
   setns(fd: number, type: number): number;
   errno(): number;
   /** `EPERM` for 1; the number when it has no name. */
@@ -37,8 +47,24 @@ export interface Linux {
   addressOf(bytes: Uint8Array): number;
 }
 
+export const AF_UNIX = 1;
 export const AF_INET = 2;
+export const SOCK_STREAM = 1;
 export const SOCK_DGRAM = 2;
+/** Not for programs that this one starts, unless they are given it. */
+export const SOCK_CLOEXEC = 0x80000;
+export const MFD_CLOEXEC = 1;
+export const SOL_SOCKET = 1;
+export const SO_RCVTIMEO = 20;
+export const SO_SNDTIMEO = 21;
+export const MSG_DONTWAIT = 0x40;
+/** For `recv` of a datagram: its whole length, also when it did not fit. */
+export const MSG_TRUNC = 0x20;
+/** EPIPE and no signal when the other side is gone. */
+export const MSG_NOSIGNAL = 0x4000;
+const PROT_READ_WRITE = 3;
+const MAP_SHARED = 1;
+const MAP_FAILED = 0xffffffffffffffffn;
 const CLONE_NEWNET = 0x40000000;
 
 let loaded: Linux | null = null;
@@ -56,6 +82,9 @@ export function loadLinux(): Linux {
     );
   }
   const libc = koffi.load(null);
+  const mmap = libc.func(
+    'void *mmap(void *near, size_t length, int protection, int flags, int fd, int64 offset)',
+  );
   const names = new Map(Object.entries(koffi.os.errno).map(([name, value]) => [value, name]));
   // EWOULDBLOCK is another name for the same number.
   names.set(koffi.os.errno.EAGAIN, 'EAGAIN');
@@ -65,6 +94,16 @@ export function loadLinux(): Linux {
     read: libc.func('long read(int fd, uintptr_t buffer, size_t length)'),
     write: libc.func('long write(int fd, uintptr_t buffer, size_t length)'),
     socket: libc.func('int socket(int family, int type, int protocol)'),
+    socketpair: libc.func('int socketpair(int family, int type, int protocol, void *pair)'),
+    setsockopt: libc.func('int setsockopt(int fd, int level, int option, void *value, uint length)'),
+    send: libc.func('long send(int fd, uintptr_t buffer, size_t length, int flags)'),
+    recv: libc.func('long recv(int fd, uintptr_t buffer, size_t length, int flags)'),
+    memfd: libc.func('int memfd_create(str name, uint flags)'),
+    mapShared: (fd, length) => {
+      const address: bigint = mmap(null, length, PROT_READ_WRITE, MAP_SHARED, fd, 0);
+      return address === MAP_FAILED ? null : address;
+    },
+    unmap: libc.func('int munmap(void *address, size_t length)'),
     setns: libc.func('int setns(int fd, int type)'),
     errno: () => koffi.errno(),
     errorName: (errno) => names.get(errno) ?? `${errno}`,

@@ -2,9 +2,10 @@
 // end is the test. Tests of drivers speak this vocabulary.
 
 import { expect } from 'vitest';
-import type { DeviceHost, PciChip, Width } from '../../src/bus/host.ts';
+import type { ChipState, DeviceHost, PciChip, Width } from '../../src/bus/host.ts';
 import { PciBus, type PciDevice, type PciDriver } from '../../src/bus/pci.ts';
 import { Pcnet, type PcnetVariant } from '../../src/chips/pcnet/model.ts';
+import { ChipSocket } from '../../src/chips/socket.ts';
 import { type Pcnet32Options, pcnet32Driver } from '../../src/drivers/pcnet32/pcnet32.ts';
 import { VirtualClock } from '../../src/kernel/clock.ts';
 import { Machine, type MachineOptions } from '../../src/kernel/machine.ts';
@@ -39,6 +40,8 @@ export interface HostOptions {
   mac?: Uint8Array;
   /** Negotiation of the Am79C973; short by default, so that tests need not wait. */
   negotiationNs?: number;
+  /** Put the chip into a socket, in which it can be exchanged for a fresh one. */
+  socket?: boolean;
   /** Bind the driver and open the device; default both. */
   bind?: boolean;
   open?: boolean;
@@ -79,6 +82,14 @@ class PullableCard implements PciChip {
     this.chip.reset();
   }
 
+  save(): ChipState {
+    return this.chip.save();
+  }
+
+  restore(state: ChipState): void {
+    this.chip.restore(state);
+  }
+
   pull(): void {
     this.pulled = true;
     this.unplugged();
@@ -106,8 +117,8 @@ export class Host {
   readonly layer: DeviceLayer;
   readonly bus: PciBus;
   readonly pci: PciDevice;
-  readonly chip: Pcnet;
   readonly card: PullableCard;
+  readonly socket: ChipSocket | null;
   readonly driver: PciDriver;
   readonly wire: TestWire;
   readonly log: string[] = [];
@@ -139,22 +150,28 @@ export class Host {
     this.wire = new TestWire(this.clock, options.bitsPerSecond ?? 0);
     this.bus = new PciBus(this.machine);
     const medium = options.medium ?? this.wire;
-    const make = (host: DeviceHost): Pcnet =>
-      new Pcnet(host, medium, {
+    const make = (host: DeviceHost, plug: Medium): Pcnet =>
+      new Pcnet(host, plug, {
         variant: options.chip ?? 'Am79C970A',
         mac: options.mac ?? HOST_MAC,
         negotiationNs: options.negotiationNs ?? MILLISECOND,
       });
     let card: PullableCard | undefined;
+    let socket: ChipSocket | null = null;
     this.pci = this.bus.plug(3, (host) => {
-      card = new PullableCard(make(host), () => medium.attach(null));
+      if (options.socket === true) socket = new ChipSocket(host, medium, make);
+      card = new PullableCard(socket ?? make(host, medium), () => medium.attach(null));
       return card;
     });
+    this.socket = socket;
     this.card = card!;
-    this.chip = this.card.chip as Pcnet;
     this.driver = pcnet32Driver(this.layer, options.driver);
     if (options.bind !== false) this.bind();
     if (options.bind !== false && options.open !== false) this.open();
+  }
+
+  get chip(): Pcnet {
+    return (this.socket ?? this.card).chip as Pcnet;
   }
 
   /** Offers the card to the driver; fails the test when it does not take it. */

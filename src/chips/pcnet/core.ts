@@ -1,9 +1,8 @@
 // What the parts of the PCnet model share: the state behind the registers, the interrupt, the two ring positions and
 // what happens when the bus does not answer. Data sheets 19436 and 21510.
 
-import type { DeviceHost, Dma } from '../../bus/host.ts';
+import type { DeviceHost, Dma, DmaMemory } from '../../bus/host.ts';
 import type { Clock } from '../../kernel/clock.ts';
-import type { PhysicalMemory } from '../../kernel/memory.ts';
 import type { Medium } from '../../wire/medium.ts';
 import type { Phy } from '../phy/model.ts';
 import { PcnetCounters } from './counters.ts';
@@ -25,6 +24,20 @@ const CSR4_STOP = CSR4_INTERRUPTS | CSR4.UINT | CSR4.UINTCMD;
 const CSR5_INTERRUPTS = CSR5.SINT | CSR5.SLPINT | CSR5.EXDINT | CSR5.MPINT;
 /** CSR7 causes with an enable one bit below. */
 const CSR7_INTERRUPTS = 0x0aaa;
+
+/** What it means for the transmitter when the frame that was sent has left. */
+export const ENDING = {
+  /** The medium's word is written to the descriptor. */
+  EXPECTED: 0,
+  /** STOP came in between: nobody waits for a status, the frame is counted. */
+  ABANDONED: 1,
+  /** Restored, and no medium has it from this object: as EXPECTED, if need be by a timer. */
+  UNSEEN: 2,
+  /** Restored, and the medium is busy with another one: that one's end is the end, and this one was sent. */
+  REPLACED: 3,
+  /** Sent before a restore, of no state: the medium is busy, that is all. */
+  FORGOTTEN: 4,
+} as const;
 
 /** Where the chip is in a ring. */
 export class RingPosition {
@@ -65,7 +78,7 @@ export class Core {
   readonly host: DeviceHost;
   readonly clock: Clock;
   readonly dma: Dma;
-  readonly memory: PhysicalMemory;
+  readonly memory: DmaMemory;
   readonly medium: Medium;
   readonly variant: PcnetVariant;
   /** Am79C973: 100 Mb/s, internal PHY. */
@@ -109,6 +122,8 @@ export class Core {
 
   /** A frame is with the medium. Kept by the transmitter. */
   sending = false;
+  /** What its end will mean: see ENDING. */
+  ending: number = ENDING.EXPECTED;
   /** Called when the chip stopped, so that the transmitter lets go of its frame. */
   onStop: () => void = () => {};
 
@@ -127,7 +142,7 @@ export class Core {
 
   /** SPND reads as one: nothing is under way any more. */
   get suspended(): boolean {
-    return (this.csr5 & SPND) !== 0 && !this.sending;
+    return (this.csr5 & SPND) !== 0 && (!this.sending || this.ending === ENDING.FORGOTTEN);
   }
 
   /** Registers that set up rings and filters may be written. */
@@ -224,7 +239,7 @@ export class Core {
 
   /** The chip may master the bus and memory answers at these bytes. A negative answer is not yet an error. */
   reaches(address: number, length: number): boolean {
-    return this.dma.enabled && address + length <= this.memory.size;
+    return this.dma.enabled && this.dma.answers(address, length);
   }
 
   /**

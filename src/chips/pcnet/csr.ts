@@ -227,7 +227,9 @@ export class ControlRegisters {
   private writeMode(value: number): void {
     const { core } = this;
     core.csr15 = value & 0xffff;
-    if ((core.csr0 & CSR0.STRT) !== 0) this.applyMode();
+    if ((core.csr0 & CSR0.STRT) === 0) return;
+    this.applyMode();
+    this.transmitter.schedulePoll();
   }
 
   private writeCsr4(value: number): void {

@@ -3,7 +3,7 @@
 // the plug to the medium. Inside: csr.ts and bcr.ts the registers, init.ts, receive.ts, transmit.ts, core.ts their state.
 // What is left out is listed in README.md.
 
-import type { DeviceHost, PciChip, PciIdentity, Width } from '../../bus/host.ts';
+import type { ChipState, DeviceHost, PciChip, PciIdentity, Width } from '../../bus/host.ts';
 import type { Frame } from '../../wire/frame.ts';
 import type { Medium, Station } from '../../wire/medium.ts';
 import { Phy } from '../phy/model.ts';
@@ -12,6 +12,7 @@ import { Core, type PcnetVariant } from './core.ts';
 import type { PcnetCounters } from './counters.ts';
 import { ControlRegisters } from './csr.ts';
 import { Receiver } from './receive.ts';
+import { type PcnetParts, restorePcnet, savePcnet } from './save.ts';
 import {
   APROM_BYTES,
   BCR,
@@ -96,6 +97,15 @@ export class Pcnet implements PciChip, Station {
   reset(): void {
     this.phy?.reset();
     this.hardReset();
+  }
+
+  save(): ChipState {
+    return savePcnet(this.parts, this.rap);
+  }
+
+  restore(state: ChipState): void {
+    this.rap = restorePcnet(this.parts, state);
+    this.core.updateInterrupt();
   }
 
   /** Both BARs lead to the same 32 bytes. */
@@ -191,9 +201,15 @@ export class Pcnet implements PciChip, Station {
     this.core.derive();
   }
 
+  private get parts(): PcnetParts {
+    const { core, receiver, transmitter, bus, mac, aprom } = this;
+    return { core, receiver, transmitter, bus, mac, aprom };
+  }
+
   private hardReset(): void {
     this.rap = 0;
     this.bus.reset();
+    this.receiver.reset();
     this.control.reset(true);
     this.loadEeprom();
   }

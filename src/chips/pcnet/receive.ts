@@ -31,13 +31,19 @@ const NO_MATCH = -1;
 export class Receiver {
   private readonly core: Core;
   /** For RMD2: runts for this station and collisions seen since the last frame received; at most 255 are told. */
-  private runts = 0;
-  private collisions = 0;
+  runts = 0;
+  collisions = 0;
   /** FCS of the frame at hand, low byte first, as a signed number. */
   private fcs = 0;
 
   constructor(core: Core) {
     this.core = core;
+  }
+
+  /** H_RESET. */
+  reset(): void {
+    this.runts = 0;
+    this.collisions = 0;
   }
 
   /** A frame from the medium; lent, not taken. */
@@ -86,7 +92,7 @@ export class Receiver {
 
     const { rx, memory } = core;
     const address = rx.base + rx.index * core.descriptorBytes;
-    if (!core.dma.enabled || address + core.descriptorBytes > memory.size) {
+    if (!core.reaches(address, core.descriptorBytes)) {
       counters.busError++;
       core.busFault();
       return;
@@ -114,7 +120,7 @@ export class Receiver {
       this.chain(frame, total, flags);
       return;
     }
-    if (buffer + total > memory.size) {
+    if (!core.dma.answers(buffer, total)) {
       counters.busError++;
       core.busFault();
       return;
@@ -129,6 +135,7 @@ export class Receiver {
       u8[end + 2] = fcs >>> 16;
       u8[end + 3] = fcs >>> 24;
     } else copyBytes(frame, FRAME_START, memory, buffer, total);
+    core.dma.wrote(buffer, total);
     this.finish(at, flags | STP | ENP, total);
     this.delivered(length, flags);
   }
@@ -146,6 +153,7 @@ export class Receiver {
       u32[at + core.extraWord] = (collisions << 24) | (runts << 16) | (total & MCNT_MASK);
       u32[at + core.statusWord] = (u32[at + core.statusWord] & 0x0000ffff) | flags;
     }
+    core.dma.wrote(at * 4, core.descriptorBytes);
     core.rx.advance();
   }
 
@@ -210,17 +218,19 @@ export class Receiver {
     const { u32 } = core.memory;
     const keep = core.style === 0 ? 0x00ffffff : 0x0000ffff;
     u32[at + core.statusWord] = (u32[at + core.statusWord] & keep) | first;
+    core.dma.wrote(at * 4, core.descriptorBytes);
     core.rx.advance();
   }
 
   /** Copies bytes `offset` to `offset + bytes` of the frame with its FCS to memory. */
   private copyPart(frame: Frame, offset: number, bytes: number, buffer: number): void {
-    const { memory } = this.core;
+    const { memory, dma } = this.core;
     const data = offset < frame.length ? Math.min(bytes, frame.length - offset) : 0;
     copyBytes(frame, FRAME_START + offset, memory, buffer, data);
     for (let i = data; i < bytes; i++) {
       memory.u8[buffer + i] = this.fcs >>> (8 * (offset + i - frame.length));
     }
+    dma.wrote(buffer, bytes);
   }
 
   /** No descriptor: the frame is lost, MISS is set and counted in CSR112. */

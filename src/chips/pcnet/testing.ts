@@ -2,6 +2,9 @@
 // that must come out.
 
 import { expect } from 'vitest';
+import type { DeviceHost } from '../../bus/host.ts';
+import type { Medium } from '../../wire/medium.ts';
+import { ChipSocket } from '../socket.ts';
 import { FakeHost, FakeMedium } from '../testing.ts';
 import { RECEIVE_DROPS, TRANSMIT_ERRORS } from './counters.ts';
 import { writeInitBlock } from './init-block.ts';
@@ -44,13 +47,25 @@ export interface StartOptions {
 export class PcnetBench {
   readonly host = new FakeHost();
   readonly medium = new FakeMedium();
-  readonly chip: Pcnet;
+  readonly variant: PcnetVariant;
+  /** What the chip is plugged into, if it can be exchanged. */
+  readonly socket: ChipSocket | null;
+  private readonly fixed: Pcnet | null;
   receiveRing!: ReceiveRing;
   transmitRing!: TransmitRing;
   receiveBuffers: number[] = [];
 
-  constructor(variant: PcnetVariant = 'Am79C970A') {
-    this.chip = new Pcnet(this.host, this.medium, { variant, mac: MAC });
+  /** `socketed`: the chip can be exchanged. `negotiationNs`: the PHY's own default when left out. */
+  constructor(variant: PcnetVariant = 'Am79C970A', socketed = false, negotiationNs?: number) {
+    this.variant = variant;
+    const make = (host: DeviceHost, medium: Medium) =>
+      new Pcnet(host, medium, { variant, mac: MAC, negotiationNs });
+    this.socket = socketed ? new ChipSocket(this.host, this.medium, make) : null;
+    this.fixed = socketed ? null : make(this.host, this.medium);
+  }
+
+  get chip(): Pcnet {
+    return this.fixed ?? (this.socket!.chip as Pcnet);
   }
 
   csr(register: number): number {

@@ -7,7 +7,7 @@ import { ClockEvent } from '../../kernel/clock.ts';
 import { copyBytes } from '../../kernel/copy.ts';
 import { FRAME_START, type Frame, MAX_FRAME_BYTES } from '../../wire/frame.ts';
 import { TX_COLLISIONS, TX_DEFERRED, TX_LATE_COLLISION, TX_NO_CARRIER, TX_RETRY } from '../../wire/medium.ts';
-import type { Core } from './core.ts';
+import { type Core, ENDING } from './core.ts';
 import type { Receiver } from './receive.ts';
 import { TMD1, TMD1_LTINT, TMD2 } from './ring.ts';
 import { CSR, CSR0, CSR3, CSR4, CSR5, CSR15 } from './sheet.ts';
@@ -16,6 +16,8 @@ const { OWN, ERR, ADD_FCS, MORE, ONE, DEF, STP, ENP } = TMD1;
 const { TINT, TXON, BABL, CERR } = CSR0;
 const { TXDPOLL, APAD_XMT, TXSTRT } = CSR4;
 const { LOOP, INTL, FCOLL, DXMTFCS } = CSR15;
+
+const { EXPECTED, ABANDONED, UNSEEN, REPLACED, FORGOTTEN } = ENDING;
 
 const FCS_BYTES = 4;
 const MINIMUM_BYTES = 60;
@@ -31,21 +33,25 @@ const TMD1_KEPT = ~(OWN | ERR | MORE | ONE | DEF);
 export class Transmitter {
   private readonly core: Core;
   private readonly receiver: Receiver;
-  private readonly poll: ClockEvent;
-  private pumping = false;
+
+  // Not private: what save.ts looks at.
+
+  readonly poll: ClockEvent;
+  /** The end of a frame that was restored, if no medium tells it. */
+  readonly left: ClockEvent;
+  pumping = false;
   /** The budget of a call was used up: the poll event, which is armed, goes on with the ring, also with TXDPOLL. */
-  private unfinished = false;
+  unfinished = false;
   /** Word of the descriptor that ends the frame with the medium, and what it said. */
-  private lastAt = 0;
-  private lastStatus = 0;
-  private lastBytes = 0;
-  /** The frame with the medium was given up by STOP: nobody waits for its status. */
-  private abandoned = false;
+  lastAt = 0;
+  lastStatus = 0;
+  lastBytes = 0;
 
   constructor(core: Core, receiver: Receiver) {
     this.core = core;
     this.receiver = receiver;
     this.poll = new ClockEvent('pcnet transmit poll', () => this.pollNow());
+    this.left = new ClockEvent('pcnet restored frame has left', () => this.transmitted(0));
     core.onStop = () => this.stopped();
   }
 
@@ -88,11 +94,20 @@ export class Transmitter {
     const { core } = this;
     if (!core.sending) return;
     core.sending = false;
-    if (this.abandoned) {
-      this.abandoned = false;
-      core.counters.txAborted++;
-    } else this.complete(status);
+    if (core.ending === EXPECTED) this.complete(status);
+    else this.endOtherwise(status);
     if (!this.pumping) this.pump();
+  }
+
+  /** The end of a frame that was stopped, or of one before or after a restore. */
+  private endOtherwise(status: number): void {
+    const { core } = this;
+    const { ending } = core;
+    core.ending = EXPECTED;
+    core.clock.cancel(this.left);
+    if (ending === ABANDONED) core.counters.txAborted++;
+    else if (ending === UNSEEN) this.complete(status);
+    else if (ending === REPLACED) this.complete(0);
   }
 
   /** CSR47 holds the two's complement of the interval in PCI clocks; its reset value 0 is 65536 of them, 1.966 ms. */
@@ -106,9 +121,10 @@ export class Transmitter {
   }
 
   private stopped(): void {
-    this.core.clock.cancel(this.poll);
+    const { core } = this;
+    core.clock.cancel(this.poll);
     this.unfinished = false;
-    this.abandoned = this.core.sending;
+    if (core.sending && core.ending !== FORGOTTEN) core.ending = ABANDONED;
   }
 
   /** Takes one descriptor or one frame; false when the ring has nothing for us. */
@@ -116,7 +132,7 @@ export class Transmitter {
     const { core } = this;
     const { tx, memory } = core;
     const address = tx.base + tx.index * core.descriptorBytes;
-    if (!core.dma.enabled || address + core.descriptorBytes > memory.size) {
+    if (!core.reaches(address, core.descriptorBytes)) {
       core.busFault();
       return false;
     }
@@ -127,6 +143,7 @@ export class Transmitter {
     if ((status & STP) === 0) {
       // Not the start of a frame: given back unread, so that the ring gets in step again.
       memory.u32[at + core.statusWord] = status & ~OWN;
+      core.dma.wrote(address, core.descriptorBytes);
       core.counters.skippedDescriptors++;
       tx.advance();
       return true;
@@ -136,7 +153,7 @@ export class Transmitter {
 
     const bytes = core.bufferBytes(at);
     const buffer = core.bufferAddress(at);
-    if (buffer + bytes > memory.size) {
+    if (!core.dma.answers(buffer, bytes)) {
       core.counters.txBusError++;
       core.busFault();
       return false;
@@ -153,7 +170,7 @@ export class Transmitter {
   private chain(firstAt: number, firstStatus: number): boolean {
     const { core } = this;
     const { tx, memory, counters } = core;
-    const { u32, size } = memory;
+    const { u32 } = memory;
     let total = 0;
     let buffers = 0;
     let at = firstAt;
@@ -161,14 +178,14 @@ export class Transmitter {
     for (;;) {
       buffers++;
       total += core.bufferBytes(at);
-      if (core.bufferAddress(at) + core.bufferBytes(at) > size) {
+      if (!core.dma.answers(core.bufferAddress(at), core.bufferBytes(at))) {
         counters.txBusError++;
         core.busFault();
         return false;
       }
       if ((lastStatus & ENP) !== 0) break;
       const address = core.descriptorAddress(tx, (tx.index + buffers) % tx.length);
-      if (address + core.descriptorBytes > size) {
+      if (!core.dma.answers(address, core.descriptorBytes)) {
         counters.txBusError++;
         core.busFault();
         return false;
@@ -211,7 +228,9 @@ export class Transmitter {
     const { core } = this;
     const { tx, memory } = core;
     for (let i = 0; i < count; i++) {
-      memory.u32[(core.descriptorAddress(tx, tx.index) >>> 2) + core.statusWord] &= ~OWN;
+      const address = core.descriptorAddress(tx, tx.index);
+      memory.u32[(address >>> 2) + core.statusWord] &= ~OWN;
+      core.dma.wrote(address, core.descriptorBytes);
       tx.advance();
     }
   }
@@ -326,6 +345,7 @@ export class Transmitter {
       u32[at + 1] = (u32[at + 1] & 0xffff) | (errors & 0xfc000000);
     } else u32[at + core.extraWord] = errors;
     u32[at + core.statusWord] = (status & TMD1_KEPT) | flags;
+    core.dma.wrote(at * 4, core.descriptorBytes);
   }
 
   /** TINT after a frame: TOKINTD and LTINTEN save those for frames that went well ("CSR5"). */

@@ -3,8 +3,10 @@
 // Left out: next pages, pause resolution, 100BASE-T4, remote fault signalling, parallel detection (the medium always has
 // a partner that negotiates), the maker's registers.
 
+import { restoreTimer, timerLeft } from '../../bus/state.ts';
 import { type Clock, ClockEvent } from '../../kernel/clock.ts';
 import type { Medium } from '../../wire/medium.ts';
+import { mediumChanged, type PhyState, readPhyState, saveMedium } from './save.ts';
 import { ANAR, ANER, BMCR, BMSR, MII } from './sheet.ts';
 
 /**
@@ -91,6 +93,48 @@ export class Phy {
     this.resetting = false;
     this.defaults();
     this.begin();
+  }
+
+  save(): PhyState {
+    const { link } = this;
+    return {
+      id1: this.id1,
+      id2: this.id2,
+      resetting: this.resetting,
+      control: this.control,
+      advertised: this.advertised,
+      partner: this.partner,
+      negotiated: this.negotiated,
+      pageReceived: this.pageReceived,
+      lossLatched: this.lossLatched,
+      linkUp: link.up,
+      bitsPerSecond: link.bitsPerSecond,
+      fullDuplex: link.fullDuplex,
+      timerNs: timerLeft(this.clock, this.timer),
+      medium: saveMedium(this.medium),
+    };
+  }
+
+  /** Looks at what `save` gave, of this PHY or one with the same id. Throws with the first field that cannot be. */
+  check(state: unknown): PhyState {
+    return readPhyState(state, this.id1, this.id2, BMCR_WRITABLE);
+  }
+
+  /** Takes up a state that `check` gave. Calls `onLinkChange` only when the medium is not as it was then. */
+  restore(checked: PhyState): void {
+    const { link } = this;
+    this.resetting = checked.resetting;
+    this.control = checked.control;
+    this.advertised = checked.advertised;
+    this.partner = checked.partner;
+    this.negotiated = checked.negotiated;
+    this.pageReceived = checked.pageReceived;
+    this.lossLatched = checked.lossLatched;
+    link.up = checked.linkUp;
+    link.bitsPerSecond = checked.bitsPerSecond;
+    link.fullDuplex = checked.fullDuplex;
+    restoreTimer(this.clock, this.timer, checked.timerNs);
+    if (mediumChanged(this.medium, checked.medium)) this.carrierChanged();
   }
 
   /** The medium's carrier, rate or duplex changed. */

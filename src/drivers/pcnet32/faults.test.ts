@@ -8,6 +8,7 @@ import {
   returned,
   SECOND,
 } from '../../../test/vocabulary/bench.ts';
+import { COMMAND_INTX_DISABLE, PCI_COMMAND } from '../../bus/pci-config.ts';
 import { ReceiveRing, RMD1, TMD1 } from '../../chips/pcnet/ring.ts';
 
 const up = (options: HostOptions = {}) => {
@@ -268,6 +269,31 @@ test('a card that is put back is started again', () => {
   worksAgain(host);
   host.expectConserved();
 });
+
+// The driver knew where RAP was and did not write it, but what it had written last had gone nowhere: the handler took the
+// value of another register for CSR0, said "not mine" until the kernel shut the line, and nothing was received ever after.
+test.each([1, 5000])(
+  "an interrupt of a card that did not answer for %d ms is not taken for somebody else's",
+  (ms) => {
+    const host = up();
+    const command = host.pci.readConfig(PCI_COMMAND, 2);
+    // The poll leaves RAP at CSR3.
+    host.wire.deliver(frame(60));
+    host.run();
+    host.pci.writeConfig(PCI_COMMAND, 2, COMMAND_INTX_DISABLE);
+    for (let i = 0; i < 5; i++) host.send(frame(60, i));
+    host.run(ms * MILLISECOND);
+    // Sets a cause in a chip that runs on and whose address port is elsewhere.
+    host.wire.deliver(frame(60));
+    host.pci.writeConfig(PCI_COMMAND, 2, command);
+    host.run(5 * SECOND);
+    expect(host.machine.irq.line(host.pci.irq).shut).toBe('');
+    expect(host.log.filter((line) => line.includes('nobody cared'))).toEqual([]);
+    host.runUntil(() => host.device.carrier);
+    worksAgain(host);
+    host.expectConserved();
+  },
+);
 
 describe('a chip that writes nonsense into its descriptors', () => {
   test('is not believed', () => {

@@ -22,6 +22,9 @@ export function handleInterrupt(a: Adapter, cpu: Cpu): boolean {
   lock.lock(cpu);
   const csr0 = regs.readCsr(0);
   if ((csr0 & INTR) === 0 || csr0 === GONE) {
+    // Or it is ours and RAP is elsewhere: what was written to a card that did not answer for a while went nowhere. If so
+    // the line asks again, and the second answer is true.
+    regs.doubt();
     lock.unlock(cpu);
     return false;
   }

@@ -3,9 +3,9 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { LabRunError, type ReadFile } from '../lab.ts';
 import { loadLab } from '../load.ts';
-import type { Path, Problem } from '../problem.ts';
+import { LabRunError, type Path, type Problem } from '../problem.ts';
+import type { ReadFile } from '../services.ts';
 import type { LabSpec } from '../spec.ts';
 import { YamlSource } from '../yaml-source.ts';
 

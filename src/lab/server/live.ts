@@ -4,6 +4,7 @@
 
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { SystemClock } from '../../kernel/clock.ts';
+import type { Pumped } from '../hosts.ts';
 import type { Lab } from '../lab.ts';
 import { DRAIN_LIMIT_NS, SETTLE_LIMIT_NS } from '../run-virtual.ts';
 
@@ -26,6 +27,8 @@ const LONGEST_SLEEP_NS = 100_000_000;
 /** A nap's overhead, and its length while a frame may come from outside. */
 const NAP_SLACK_NS = 60_000;
 const NAP_WITH_PORTS_NS = 50_000;
+/** Beside a guest: while something has happened as lately as this, the next thing is waited for without sleep. */
+const BUSY_NS = 5_000_000;
 const PROGRESS_NS = 500_000_000;
 
 export async function runLive(lab: Lab, options: LiveOptions): Promise<void> {
@@ -57,30 +60,37 @@ export async function runLive(lab: Lab, options: LiveOptions): Promise<void> {
 /** Runs the lab until `endNs`, or until `isOver`. */
 async function pump(lab: Lab, endNs: number, isOver: () => boolean): Promise<void> {
   const clock = lab.clock as SystemClock;
-  const { outside } = lab;
+  const { pumped } = lab;
+  let busyUntil = 0;
   while (!isOver()) {
     let waitNs = clock.poll();
-    for (const port of outside) if (port.poll(PORT_BATCH) > 0) waitNs = 0;
-    const leftNs = endNs - clock.now();
+    for (const each of pumped) if (each.poll(PORT_BATCH) > 0) waitNs = 0;
+    const now = clock.now();
+    const leftNs = endNs - now;
     if (leftNs <= 0) return;
-    await rest(lab, Math.min(waitNs, leftNs));
+    if (lab.guests.length === 0) await rest(pumped, Math.min(waitNs, leftNs));
+    else {
+      if (waitNs < BUSY_NS) busyUntil = now + BUSY_NS;
+      // A guest runs in this thread, in turns of its own: no naps here.
+      if (now < busyUntil) await nextTurn();
+      else await sleep(1);
+    }
   }
 }
 
 const napCell = new Int32Array(new SharedArrayBuffer(4));
 
-async function rest(lab: Lab, waitNs: number): Promise<void> {
-  const { outside } = lab;
+async function rest(pumped: readonly Pumped[], waitNs: number): Promise<void> {
   if (waitNs >= NEAR_NS) {
     const sleepMs = Math.floor(Math.min(waitNs - TIMER_SLACK_NS, LONGEST_SLEEP_NS) / 1e6);
-    if (outside.length === 0) await sleep(sleepMs);
+    if (pumped.length === 0) await sleep(sleepMs);
     else {
-      await Promise.race(outside.map((port) => port.waitReadable(sleepMs)));
-      for (const port of outside) port.cancelWait();
+      await Promise.race(pumped.map((each) => each.waitReadable(sleepMs)));
+      for (const each of pumped) each.cancelWait();
     }
     return;
   }
-  const napNs = Math.min(waitNs - NAP_SLACK_NS, outside.length === 0 ? NEAR_NS : NAP_WITH_PORTS_NS);
+  const napNs = Math.min(waitNs - NAP_SLACK_NS, pumped.length === 0 ? NEAR_NS : NAP_WITH_PORTS_NS);
   // Blocks the thread, for less than a timer could tell.
   if (napNs > 0) Atomics.wait(napCell, 0, 0, napNs / 1e6);
   // Signals and other events get their turn.

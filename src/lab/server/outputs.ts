@@ -6,7 +6,7 @@ import type { Tracer } from '../../kernel/trace.ts';
 import type { ByteSink } from '../../ports/capture.ts';
 import { FileSink } from '../../ports/capture-file.ts';
 import { CaptureSink } from '../../ports/capture-sink.ts';
-import { LabRunError } from '../lab.ts';
+import { LabRunError } from '../problem.ts';
 import { ChromeTrace } from '../trace-chrome.ts';
 import { traceToText } from '../trace-text.ts';
 import type { Observe } from '../wires.ts';

@@ -1,0 +1,136 @@
+// Guests of a lab in their emulators: machines are made before the lab is built, since that takes a moment, and plugged into
+// its wires when it is.
+
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { attachNic } from '../../attach/v86/attach.ts';
+import { OwnCard } from '../../attach/v86/own-card.ts';
+import { type CardBooks, pcnetBooks, plugBooks } from '../card-books.ts';
+import type { GuestNic, GuestParts, LabGuest, OpenGuest } from '../guest.ts';
+import { makePcnet, unplugged } from '../hosts.ts';
+import { LabRunError } from '../problem.ts';
+import type { ReadFile } from '../services.ts';
+import type { GuestNicSpec, GuestSpec } from '../spec.ts';
+import { GuestConsole } from './guest-console.ts';
+import { ConsoleSocket } from './guest-socket.ts';
+import { type Emulator, GuestError, type GuestImage, makeEmulator } from './v86.ts';
+
+/** Where `npm run guests` puts what it fetches, from dist/lab/server as from src/lab/server; and Debian's package seabios. */
+const FETCHED = fileURLToPath(new URL('../../../labs/guests/', import.meta.url));
+const FIRMWARE = {
+  bios: [`${FETCHED}bios.bin`, '/usr/share/seabios/bios.bin'],
+  vgaBios: [`${FETCHED}vgabios.bin`, '/usr/share/seabios/vgabios-stdvga.bin'],
+} as const;
+
+const OWN_CARDS = { 'v86:ne2k': 'ne2k', 'v86:virtio': 'virtio' } as const;
+/** Lines of the console that a report shows. */
+const TAIL_LINES = 8;
+
+/** A guest of the lab as its machine is: what it writes and what can be typed. */
+export class Guest implements LabGuest {
+  readonly spec: GuestSpec;
+  readonly nics: GuestNic[];
+  readonly console: GuestConsole;
+  private readonly emulator: Emulator;
+  private readonly socket: ConsoleSocket | null;
+  private closed = false;
+
+  constructor(spec: GuestSpec, emulator: Emulator, parts: GuestParts) {
+    this.spec = spec;
+    this.emulator = emulator;
+    this.nics = spec.nics.map((nic) => ({ spec: nic, card: plugIn(emulator, spec, nic, parts) }));
+    this.console = new GuestConsole(emulator);
+    this.socket =
+      spec.console === undefined ? null : new ConsoleSocket(spec.console, this.console, parts.log);
+  }
+
+  start(): void {
+    void this.emulator.run();
+  }
+
+  consoleTail(): string[] {
+    const serial = this.console.serialTail(TAIL_LINES).filter((line) => line !== '');
+    if (serial.length > 0) return serial;
+    return this.console
+      .screenText()
+      .filter((line) => line !== '')
+      .slice(-TAIL_LINES);
+  }
+
+  listen(listener: (text: string) => void): () => void {
+    return this.console.listen(listener);
+  }
+
+  type(bytes: Uint8Array): void {
+    this.console.write(bytes);
+  }
+
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.socket?.close();
+    this.console.close();
+    void this.emulator.destroy();
+  }
+}
+
+/** Makes the machines of all guests. Throws LabRunError with what would help. */
+export async function prepareGuests(specs: readonly GuestSpec[], readFile: ReadFile): Promise<OpenGuest> {
+  const emulators = new Map<string, Emulator>();
+  for (const spec of specs) {
+    try {
+      const own = spec.nics.find((nic) => nic.chip in OWN_CARDS);
+      const netDevice = own === undefined ? 'none' : OWN_CARDS[own.chip as keyof typeof OWN_CARDS];
+      emulators.set(spec.name, await makeEmulator(readImage(spec, readFile), { netDevice, mac: own?.mac }));
+    } catch (error) {
+      if (!(error instanceof GuestError)) throw error;
+      throw new LabRunError(`guest "${spec.name}": ${error.message}`, ['hosts', spec.name]);
+    }
+  }
+  return (spec, parts) => new Guest(spec, emulators.get(spec.name)!, parts);
+}
+
+function readImage(spec: GuestSpec, readFile: ReadFile): GuestImage {
+  const read = (key: 'cdrom' | 'kernel' | 'initrd'): Uint8Array | undefined => {
+    const name = spec[key];
+    return name === undefined ? undefined : readNamed(spec, key, name, readFile);
+  };
+  const firmware = (key: 'bios' | 'vgaBios'): Uint8Array => {
+    const name = spec[key];
+    if (name !== undefined) return readNamed(spec, key, name, readFile);
+    const path = FIRMWARE[key].find((each) => existsSync(each));
+    if (path !== undefined) return readFileSync(path);
+    throw new GuestError('there is no SeaBIOS: npm run guests, or apt install seabios, would help');
+  };
+  return {
+    bios: firmware('bios'),
+    vgaBios: firmware('vgaBios'),
+    cdrom: read('cdrom'),
+    kernel: read('kernel'),
+    initrd: read('initrd'),
+    commandLine: spec.commandLine,
+    memoryBytes: spec.memory,
+  };
+}
+
+function readNamed(spec: GuestSpec, key: string, name: string, readFile: ReadFile): Uint8Array {
+  try {
+    return readFile(name);
+  } catch (error) {
+    const help = name.startsWith('guests/') ? '; npm run guests fetches it' : '';
+    const message = `guest "${spec.name}": ${name}: ${(error as Error).message}${help}`;
+    throw new LabRunError(message, ['hosts', spec.name, key]);
+  }
+}
+
+function plugIn(emulator: Emulator, guest: GuestSpec, spec: GuestNicSpec, parts: GuestParts): CardBooks {
+  const { clock, wires, log } = parts;
+  const medium = wires.socket(`${guest.name}.${spec.name}`) ?? unplugged(spec.name, clock, wires);
+  if (spec.chip in OWN_CARDS) {
+    const card = new OwnCard(emulator, medium);
+    return plugBooks(() => card.report());
+  }
+  const say = (message: string): void => log(`${guest.name}: ${message}`);
+  const { chip } = attachNic(emulator, (host) => makePcnet(host, spec, medium), { clock, log: say });
+  return pcnetBooks(chip.counters);
+}

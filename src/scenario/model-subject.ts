@@ -1,0 +1,105 @@
+// A subject whose card is our PCnet model, on the virtual clock: deterministic, and as fast as the computer.
+
+import { LocalFunction } from '../bus/local-function.ts';
+import { PciBus } from '../bus/pci.ts';
+import { Pcnet, type PcnetVariant } from '../chips/pcnet/model.ts';
+import { VirtualClock } from '../kernel/clock.ts';
+import { Machine } from '../kernel/machine.ts';
+import { type CpuProfile, IDEAL } from '../kernel/profile.ts';
+import { DeviceLayer } from '../net/layer.ts';
+import { PfifoFast } from '../qdisc/pfifo-fast.ts';
+import { FramePool } from '../wire/frame.ts';
+import { Link } from '../wire/link.ts';
+import { FarEnd } from './far-end.ts';
+import {
+  AccessCount,
+  CARD_SLOT,
+  HOST_MAC,
+  type OpenSubject,
+  type Subject,
+  type SubjectOptions,
+  watched,
+} from './subject.ts';
+
+const MS = 1_000_000;
+/** How far the clock goes between two looks at whether what was waited for has come. */
+const STEP_NS = 100_000;
+/** What each chip's port runs at; its cable delays by 1 us, about 200 m. */
+const BITS_PER_SECOND = { Am79C970A: 10_000_000, Am79C973: 100_000_000 } as const;
+const DELAY_NS = 1_000;
+
+/**
+ * Opens machines with a model of this chip; `name` is what results call it. On a processor that takes no time, unless
+ * `profile` says otherwise: then interrupts come in the middle of the driver's work.
+ */
+export function modelSubject(name: string, variant: PcnetVariant, profile: CpuProfile = IDEAL): OpenSubject {
+  return (options) => openModel(name, variant, profile, options);
+}
+
+function openModel(
+  name: string,
+  variant: PcnetVariant,
+  profile: CpuProfile,
+  options: SubjectOptions,
+): Subject {
+  const log: string[] = [];
+  const clock = new VirtualClock();
+  const machine = new Machine({
+    name: 'host',
+    clock,
+    profile,
+    seed: options.seed,
+    debugMbufs: options.debugMbufs,
+    log: (message) => log.push(message),
+  });
+  const layer = new DeviceLayer(machine);
+  layer.defaultQdisc = (length) => new PfifoFast(length);
+  const link = new Link({
+    name: 'cable',
+    clock,
+    pool: new FramePool(),
+    bitsPerSecond: BITS_PER_SECOND[variant],
+    delayNs: DELAY_NS,
+  });
+  const bus = new PciBus(machine);
+  const accesses = new AccessCount(options.spy ?? null);
+  const pci = bus.plugFunction(CARD_SLOT, (line) =>
+    watched(
+      new LocalFunction(
+        machine,
+        `pci ${CARD_SLOT}`,
+        line,
+        (host) => new Pcnet(host, link.a, { variant, mac: HOST_MAC }),
+      ),
+      accesses,
+    ),
+  );
+  const far = new FarEnd(options.wire === undefined ? link.b : options.wire(link.b, clock));
+  return {
+    name,
+    chip: variant,
+    machine,
+    layer,
+    bus,
+    pci,
+    mac: HOST_MAC,
+    far,
+    log,
+    accesses,
+    wireLosses: () => 0,
+    wirePadded: () => 0,
+    setLink: (up) => link.setCarrier(up),
+    run: async (until, limitMs) => {
+      const end = clock.now() + limitMs * MS;
+      while (!until()) {
+        if (clock.now() >= end) return false;
+        clock.run(Math.min(clock.now() + STEP_NS, end));
+      }
+      return true;
+    },
+    rest: async (ms) => {
+      clock.run(clock.now() + ms * MS);
+    },
+    close: () => {},
+  };
+}
