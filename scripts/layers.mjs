@@ -83,7 +83,7 @@ const MAY_IMPORT = {
   ],
 };
 /** A driver knows the data sheet of its chip, never the model. */
-const DRIVER_MAY_SEE = /^chips\/[a-z0-9-]+\/(sheet|ring|init-block)\.ts$/;
+const DRIVER_MAY_SEE = /^chips\/[a-z0-9-]+\/(sheet|ring|init-block|blocks|config)\.ts$/;
 /** Folders and files that may touch Node. */
 const MAY_TOUCH_NODE = /^(ports|cli|bench|attach\/qtest)\/|^lab\/server/;
 /** The only places where real time enters. */

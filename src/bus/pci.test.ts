@@ -280,6 +280,25 @@ test('slots four apart share a line: each handler says whether it was its device
   expect(calls).toEqual(['first false', 'second true']);
 });
 
+test('the handler of a card that was pulled out is found on its line, which the card cannot tell any more', () => {
+  const { machine, bus } = plugged();
+  let pulled = false;
+  const ones = (width: Width): number => (2 ** (8 * width) - 1) >>> 0;
+  const config = new PciConfig(IDENTITY);
+  const device = bus.plugFunction(9, () => ({
+    readConfig: (offset, width) => (pulled ? ones(width) : config.read(offset, width)),
+    writeConfig: (offset, width, value) => config.write(offset, width, value),
+    readBar: (_bar, _offset, width) => ones(width),
+    writeBar: () => {},
+  }));
+  const { irq } = device;
+  const action = device.requestIrq('test', () => true);
+  pulled = true;
+  expect(device.irq).toBe(0xff);
+  device.freeIrq(action);
+  expect(machine.irq.line(irq).handlers).toEqual([]);
+});
+
 test('a device without interrupt pin drives none and cannot be listened to', () => {
   const { chip, device, run } = plugged({ interruptPin: 0 });
   chip.host.setInterrupt(true);

@@ -55,6 +55,8 @@ export class PciDevice {
   /** Set by `probe`, for `remove`. */
   driverData: unknown = null;
   private readonly function: PciFunction;
+  /** Lines on which handlers of this device are. */
+  private readonly irqs = new Map<IrqAction, number>();
 
   constructor(machine: Machine, slot: number, pciFunction: PciFunction) {
     this.machine = machine;
@@ -145,11 +147,16 @@ export class PciDevice {
   /** request_irq on the device's line; keep the action for `freeIrq`. */
   requestIrq(name: string, handler: IrqHandler): IrqAction {
     if (this.readConfig(PCI_INTERRUPT_PIN, 1) === 0) throw new Error(`${this.name} has no interrupt pin`);
-    return this.machine.irq.request(this.irq, name, handler);
+    const { irq } = this;
+    const action = this.machine.irq.request(irq, name, handler);
+    this.irqs.set(action, irq);
+    return action;
   }
 
+  /** Also of a card that was pulled out meanwhile: its configuration space does not tell the line any more. */
   freeIrq(action: IrqAction): void {
-    this.machine.irq.free(this.irq, action);
+    this.machine.irq.free(this.irqs.get(action) ?? this.irq, action);
+    this.irqs.delete(action);
   }
 
   /**

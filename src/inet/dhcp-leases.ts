@@ -74,7 +74,7 @@ export class LeaseTable {
   isFreeFor(client: string, address: number): boolean {
     const lease = this.byAddress.get(address);
     if (lease === undefined) return true;
-    if (lease.state === 'declined') return false;
+    // A declined one has no client, and is nobody's all the same.
     return lease.client === client || lease.state === 'released' || lease.state === 'expired';
   }
 

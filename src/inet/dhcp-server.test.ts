@@ -1,10 +1,19 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import {
+  blank,
+  dhcpLab,
+  expectBooks,
+  ip,
+  kinds,
+  lease,
+  SECOND,
+  server,
+  station,
+  wants,
+} from '../../test/vocabulary/dhcp-lab.ts';
 import { connect, Host } from '../../test/vocabulary/inet-hosts.ts';
-import { BROADCAST, ethernet, ipv4, udp } from '../../test/vocabulary/packets.ts';
-import { VirtualClock } from '../kernel/clock.ts';
-import { parseAddress } from './address.ts';
-import type { DhcpServerOptions } from './dhcp-options.ts';
+import { BROADCAST } from '../../test/vocabulary/packets.ts';
 import {
   addressOption,
   buildDhcp,
@@ -18,106 +27,19 @@ import {
   DHCPOFFER,
   DHCPRELEASE,
   DHCPREQUEST,
-  type DhcpMessage,
-  parseDhcp,
   secondsOption,
   textOf,
   wordsOf,
 } from './dhcp-packet.ts';
 import { DhcpServer } from './dhcp-server.ts';
 
-const SECOND = 1_000_000_000;
-const ip = (text: string) => parseAddress(text) | 0;
-
-/** A server, 10.0.0.1, and a bare end of a cable from which messages are sent by hand. */
-function lab(options: Partial<DhcpServerOptions> = {}) {
-  const clock = new VirtualClock();
-  const a = new Host('a', clock);
-  const b = new Host('b', clock);
-  connect(a.plug(), b.plug());
-  a.up(0, '10.0.0.1/24');
-  b.machine.process(() => b.device.open());
-  clock.run(SECOND);
-  const range = { first: parseAddress('10.0.0.100'), last: parseAddress('10.0.0.103') };
-  const server = new DhcpServer(a.stack, { device: a.device, ...range, ...options });
-  const heard: { frame: Uint8Array; message: DhcpMessage; to: string; from: string }[] = [];
-  a.ends[0].filter = (frame) => {
-    if (frame[12] !== 8 || frame[13] !== 0 || frame[23] !== 17) return true;
-    const payload = frame.subarray(42);
-    const message = parseDhcp(payload, payload.length);
-    if (typeof message === 'string') throw new Error(`the server sent what is wrong: ${message}`);
-    heard.push({ frame, message, from: frame.slice(26, 30).join('.'), to: frame.slice(30, 34).join('.') });
-    return true;
-  };
-  const inject = (
-    payload: Uint8Array,
-    from = '0.0.0.0',
-    to = '255.255.255.255',
-    mac = [2, 0, 0, 0, 9, 1],
-  ) => {
-    const station = to === '255.255.255.255' ? BROADCAST : a.device.address;
-    const datagram = udp({ fromPort: 68, toPort: 67 }, payload);
-    a.ends[0].inject(ethernet(station, Uint8Array.from(mac), 0x0800, ipv4({ from, to }, datagram)));
-    clock.run(clock.now() + 1_000_000);
-  };
-  /** Sends a message and gives the answers. */
-  const say = (
-    type: number,
-    options: [number, Uint8Array][] = [],
-    fields: Partial<DhcpMessage> = {},
-    from = '0.0.0.0',
-    to = '255.255.255.255',
-  ): DhcpMessage[] => {
-    const before = heard.length;
-    const into = new Uint8Array(1400);
-    const message = { ...blank(), type, options: new Map(options), ...fields };
-    const length = buildDhcp(message, into);
-    inject(into.slice(0, length), from, to);
-    return heard.slice(before).map((one) => one.message);
-  };
-  return { clock, a, b, server, heard, inject, say };
-}
-
-function blank(): DhcpMessage {
-  const addresses = { ciaddr: 0, yiaddr: 0, siaddr: 0, giaddr: 0 };
-  const chaddr = Uint8Array.of(2, 0, 0, 0, 9, 1);
-  const rest = {
-    hops: 0,
-    xid: 0x12345678,
-    secs: 0,
-    flags: 0,
-    sname: '',
-    file: '',
-    type: 0,
-    options: new Map(),
-  };
-  return { op: 1, htype: 1, ...rest, ...addresses, chaddr };
-}
-
-const station = (n: number) => ({ chaddr: Uint8Array.of(2, 0, 0, 0, 9, n) });
-const wants = (address: string): [number, Uint8Array] => [50, wordsOf(ip(address))];
-const server = (address = '10.0.0.1'): [number, Uint8Array] => [54, wordsOf(ip(address))];
-const kinds = (messages: DhcpMessage[]) => messages.map(({ type }) => type);
-
-/** Gets an address as a client does. */
-function lease(it: ReturnType<typeof lab>, n: number): string {
-  const [offer] = it.say(DHCPDISCOVER, [], station(n));
-  const address = wordsOf(offer.yiaddr).join('.');
-  expect(kinds(it.say(DHCPREQUEST, [wants(address), server()], station(n)))).toEqual([DHCPACK]);
-  return address;
-}
-
-/** Every datagram is answered, taken, or dropped with a reason. */
-function expectBooks({ server, a }: ReturnType<typeof lab>): void {
-  const { received, offers, acks, naks, taken, dropped } = server.counters;
-  expect(offers + acks + naks + taken + dropped).toBe(received);
-  expect([...server.drops.values()].reduce((sum, n) => sum + n, 0)).toBe(dropped);
-  a.expectBalanced();
-}
-
 describe('a DHCP server', () => {
   test('offers, and acknowledges, to a client without an address, at its hardware address', () => {
-    const it = lab({ router: ip('10.0.0.1'), dns: [ip('10.0.0.2'), ip('10.0.0.3')], domain: 'lab.example' });
+    const it = dhcpLab({
+      router: ip('10.0.0.1'),
+      dns: [ip('10.0.0.2'), ip('10.0.0.3')],
+      domain: 'lab.example',
+    });
     const [offer] = it.say(DHCPDISCOVER, [[61, Uint8Array.of(1, 2, 0, 0, 0, 9, 1)]]);
     expect(offer).toMatchObject({
       type: DHCPOFFER,
@@ -154,7 +76,7 @@ describe('a DHCP server', () => {
   });
 
   test('answers to all stations when the client wants that', () => {
-    const it = lab();
+    const it = dhcpLab();
     it.say(DHCPDISCOVER, [], { flags: DHCP_BROADCAST });
     expect(it.heard[0].to).toBe('255.255.255.255');
     expect([...it.heard[0].frame.subarray(0, 6)]).toEqual([...BROADCAST]);
@@ -162,7 +84,7 @@ describe('a DHCP server', () => {
   });
 
   test('gives a client its address again, after a release and after the end of the lease', () => {
-    const it = lab({ leaseSeconds: 100 });
+    const it = dhcpLab({ leaseSeconds: 100 });
     expect([lease(it, 1), lease(it, 2)]).toEqual(['10.0.0.100', '10.0.0.101']);
     it.say(DHCPRELEASE, [server()], { ...station(1), ciaddr: ip('10.0.0.100') }, '10.0.0.100', '10.0.0.1');
     expect(it.server.leases[0].state).toBe('released');
@@ -173,7 +95,7 @@ describe('a DHCP server', () => {
   });
 
   test('is silent when the pool is exhausted, and takes the oldest lapsed address when it must', () => {
-    const it = lab({ leaseSeconds: 100 });
+    const it = dhcpLab({ leaseSeconds: 100 });
     for (let n = 1; n <= 4; n++) lease(it, n);
     expect(it.say(DHCPDISCOVER, [], station(5))).toEqual([]);
     expect(it.server.dropReport()).toEqual({ noAddress: 1 });
@@ -189,7 +111,7 @@ describe('a DHCP server', () => {
   });
 
   test('lets an offer that nobody took go after half a minute', () => {
-    const it = lab();
+    const it = dhcpLab();
     for (let n = 1; n <= 4; n++) expect(kinds(it.say(DHCPDISCOVER, [], station(n)))).toEqual([DHCPOFFER]);
     expect(it.say(DHCPDISCOVER, [], station(5))).toEqual([]);
     it.clock.run(it.clock.now() + 32 * SECOND);
@@ -197,7 +119,7 @@ describe('a DHCP server', () => {
   });
 
   test('selecting: acknowledges what it offered, refuses what it did not, leaves who chose another', () => {
-    const it = lab();
+    const it = dhcpLab();
     it.say(DHCPDISCOVER);
     expect(kinds(it.say(DHCPREQUEST, [wants('10.0.0.101'), server()]))).toEqual([DHCPNAK]);
     expect(it.heard[1].to).toBe('255.255.255.255');
@@ -214,20 +136,20 @@ describe('a DHCP server', () => {
   });
 
   test('init-reboot: right, wrong, of another network, and of nobody known', () => {
-    const it = lab();
+    const it = dhcpLab();
     lease(it, 1);
     expect(kinds(it.say(DHCPREQUEST, [wants('10.0.0.100')], station(1)))).toEqual([DHCPACK]);
     expect(kinds(it.say(DHCPREQUEST, [wants('10.0.0.102')], station(1)))).toEqual([DHCPNAK]);
     expect(kinds(it.say(DHCPREQUEST, [wants('192.168.1.5')], station(2)))).toEqual([DHCPNAK]);
     expect(it.say(DHCPREQUEST, [wants('10.0.0.101')], station(2))).toEqual([]);
     expect(it.server.dropReport()).toEqual({ unknownClient: 1 });
-    const only = lab({ authoritative: true });
+    const only = dhcpLab({ authoritative: true });
     expect(kinds(only.say(DHCPREQUEST, [wants('10.0.0.101')], station(2)))).toEqual([DHCPACK]);
     expect(kinds(only.say(DHCPREQUEST, [wants('10.0.0.101')], station(3)))).toEqual([DHCPNAK]);
   });
 
   test('renewing and rebinding extend the lease; the answer goes to the address', () => {
-    const it = lab({ leaseSeconds: 100 });
+    const it = dhcpLab({ leaseSeconds: 100 });
     lease(it, 1);
     const mine = { ...station(1), ciaddr: ip('10.0.0.100') };
     // The station answers no ARP, so the server must have learnt it: this is what an ARP reply does.
@@ -251,12 +173,16 @@ describe('a DHCP server', () => {
   });
 
   test('sets a declined address aside', () => {
-    const it = lab();
+    const it = dhcpLab();
     lease(it, 1);
     it.say(DHCPDECLINE, [wants('10.0.0.100'), server()], station(2));
     expect(it.server.leases[0].state).toBe('bound');
     it.say(DHCPDECLINE, [wants('10.0.0.100'), server()], station(1));
     expect(it.server.leases[0].state).toBe('declined');
+    // Not even to who asks for it by name.
+    const [offer] = it.say(DHCPDISCOVER, [wants('10.0.0.100')], station(1));
+    expect(offer.yiaddr).toBe(ip('10.0.0.101'));
+    expect(kinds(it.say(DHCPREQUEST, [wants('10.0.0.100'), server()], station(4)))).toEqual([DHCPNAK]);
     expect(lease(it, 1)).toBe('10.0.0.101');
     expect([2, 3].map((n) => lease(it, n))).toEqual(['10.0.0.102', '10.0.0.103']);
     expect(it.say(DHCPDISCOVER, [], station(4))).toEqual([]);
@@ -267,7 +193,7 @@ describe('a DHCP server', () => {
   });
 
   test('informs who has an address by hand: parameters without a lease', () => {
-    const it = lab({ router: ip('10.0.0.1') });
+    const it = dhcpLab({ router: ip('10.0.0.1') });
     const chaddr = Uint8Array.of(2, 0, 0, 0, 9, 1);
     it.a.stack.arp.cache.learn(it.a.device, ip('10.0.0.50'), chaddr, 0, true, true);
     const [ack] = it.say(DHCPINFORM, [], { ciaddr: ip('10.0.0.50') }, '10.0.0.50', '10.0.0.1');
@@ -279,7 +205,7 @@ describe('a DHCP server', () => {
   });
 
   test('answers a relay, with what it added, and only those of the network that is served', () => {
-    const it = lab({ first: ip('10.7.0.10'), last: ip('10.7.0.20'), network: '10.7.0.0/24' });
+    const it = dhcpLab({ first: ip('10.7.0.10'), last: ip('10.7.0.20'), network: '10.7.0.0/24' });
     const relay = { giaddr: ip('10.7.0.1'), hops: 1 };
     it.a.stack.addRoute('10.7.0.0/24', '10.0.0.254');
     it.a.stack.arp.cache.learn(it.a.device, ip('10.0.0.254'), Uint8Array.of(2, 0, 0, 0, 0, 9), 0, true, true);
@@ -299,7 +225,7 @@ describe('a DHCP server', () => {
   });
 
   test('keeps reserved addresses for their stations, whatever identifier they use', () => {
-    const it = lab({ reservations: [{ mac: station(3).chaddr, address: ip('10.0.0.101') }] });
+    const it = dhcpLab({ reservations: [{ mac: station(3).chaddr, address: ip('10.0.0.101') }] });
     expect([lease(it, 1), lease(it, 2), lease(it, 3)]).toEqual(['10.0.0.100', '10.0.0.102', '10.0.0.101']);
     const [offer] = it.say(DHCPDISCOVER, [[61, Uint8Array.of(0, 1, 2)]], station(3));
     expect(offer.yiaddr).toBe(ip('10.0.0.101'));
@@ -307,8 +233,23 @@ describe('a DHCP server', () => {
     expectBooks(it);
   });
 
+  test('one address a client: when it moves, who gets its old one takes nothing else away', () => {
+    const it = dhcpLab({ reservations: [{ mac: station(9).chaddr, address: ip('10.0.0.103') }] });
+    const id: [number, Uint8Array] = [61, Uint8Array.of(0, 7, 7)];
+    const get = (n: number, address: string) => {
+      it.say(DHCPDISCOVER, [id], station(n));
+      return kinds(it.say(DHCPREQUEST, [id, wants(address), server()], station(n)));
+    };
+    expect([get(1, '10.0.0.100'), get(9, '10.0.0.103')]).toEqual([[DHCPACK], [DHCPACK]]);
+    expect([2, 3, 4].map((n) => lease(it, n))).toEqual(['10.0.0.101', '10.0.0.102', '10.0.0.100']);
+    const mine = { ...station(9), ciaddr: ip('10.0.0.103') };
+    it.say(DHCPRELEASE, [id, server()], mine, '10.0.0.103', '10.0.0.1');
+    expect(it.server.leases.map(({ state }) => state)).toEqual(['bound', 'bound', 'bound', 'released']);
+    expectBooks(it);
+  });
+
   test('says what to boot: field, options for who asks, and another file for iPXE', () => {
-    const it = lab({ bootFile: 'undionly.kpxe', ipxeBootFile: 'boot.ipxe', serverName: 'tftp' });
+    const it = dhcpLab({ bootFile: 'undionly.kpxe', ipxeBootFile: 'boot.ipxe', serverName: 'tftp' });
     const [plain] = it.say(DHCPDISCOVER, [[55, Uint8Array.of(1, 3)]]);
     expect(plain).toMatchObject({ file: 'undionly.kpxe', siaddr: ip('10.0.0.1'), sname: 'tftp' });
     expect(plain.options.has(67)).toBe(false);
@@ -321,12 +262,12 @@ describe('a DHCP server', () => {
       'tftp',
       'boot.ipxe',
     ]);
-    const [none] = lab().say(DHCPDISCOVER);
+    const [none] = dhcpLab().say(DHCPDISCOVER);
     expect(none).toMatchObject({ file: '', siaddr: 0 });
   });
 
   test('gives the lease that is asked for, when it is shorter; for ever when it may', () => {
-    const it = lab({ leaseSeconds: 0xffffffff });
+    const it = dhcpLab({ leaseSeconds: 0xffffffff });
     it.say(DHCPDISCOVER);
     const [ever] = it.say(DHCPREQUEST, [wants('10.0.0.100'), server()]);
     expect(secondsOption(ever.options, 51)).toBe(0xffffffff);
@@ -338,7 +279,7 @@ describe('a DHCP server', () => {
 
   test('leaves out what does not fit, and gives up when what must be there does not', () => {
     const long = { bootFile: 'b'.repeat(127), serverName: 's'.repeat(63), domain: 'd'.repeat(63) };
-    const it = lab(long);
+    const it = dhcpLab(long);
     const list: [number, Uint8Array] = [55, Uint8Array.of(1, 15, 66, 67)];
     const id = (length: number): [number, Uint8Array] => [61, new Uint8Array(length).fill(7)];
     const [offer] = it.say(DHCPDISCOVER, [list, id(200)]);
@@ -351,7 +292,7 @@ describe('a DHCP server', () => {
   });
 
   test('works on two devices of one machine, each for its own', () => {
-    const it = lab();
+    const it = dhcpLab();
     const c = new Host('c', it.clock);
     connect(it.a.plug(), c.plug());
     it.a.up(1, '10.1.0.1/24');
@@ -377,7 +318,7 @@ describe('a DHCP server', () => {
   });
 
   test('counts what is wrong with datagrams, and lives', () => {
-    const it = lab();
+    const it = dhcpLab();
     const into = new Uint8Array(400);
     const good = into.slice(0, buildDhcp({ ...blank(), type: DHCPDISCOVER }, into));
     const changed = (at: number, ...bytes: number[]) => {
@@ -413,7 +354,7 @@ describe('a DHCP server', () => {
   });
 
   test('survives anything', () => {
-    const it = lab();
+    const it = dhcpLab();
     const bytes = fc.oneof(
       fc.uint8Array({ maxLength: 600 }),
       fc.uint8Array({ minLength: 1, maxLength: 300 }).map((tail) => {
@@ -432,28 +373,6 @@ describe('a DHCP server', () => {
     expect(it.server.counters.received).toBeGreaterThanOrEqual(500);
     expectBooks(it);
     expect(it.server.leases.length).toBeLessThanOrEqual(4);
-  });
-
-  test.each([
-    [{ first: ip('10.0.0.9'), last: ip('10.0.0.8') }, 'the first must not be above the last'],
-    [{ first: ip('10.0.1.9'), last: ip('10.0.1.10') }, "in the clients' network, 10.0.0.0/24"],
-    [{ leaseSeconds: 0 }, '1 to 4294967295 (for ever)'],
-    [{ bootFile: 'x'.repeat(128) }, '127 characters fit'],
-    [{ serverName: 'ā' }, 'Latin letters only'],
-    [{ dns: Array.from({ length: 9 }, () => 1) }, 'room for 8'],
-    [{ reservations: [{ mac: Uint8Array.of(1), address: 1 }] }, '6 wanted'],
-    [{ reservations: [{ mac: new Uint8Array(6), address: ip('10.0.0.1') }] }, "somebody else's"],
-    [{ reservations: [{ mac: new Uint8Array(6), address: ip('10.9.0.1') }] }, 'must be in 10.0.0.0/24'],
-  ])('refuses %j', (options, message) => {
-    expect(() => lab(options)).toThrow(message);
-  });
-
-  test('wants an address of its own', () => {
-    const host = new Host('h', new VirtualClock());
-    const { device } = host.plug();
-    expect(() => new DhcpServer(host.stack, { device, first: 1, last: 2 })).toThrow(
-      'give the device an address',
-    );
   });
 });
 

@@ -1,5 +1,5 @@
 // The protocol stack of a machine: IPv4 with ARP, ICMP and UDP, bound to its device layer. What labs need, no more: no TCP,
-// no IPv6, no reassembly, no DHCP.
+// no IPv6, no reassembly. DHCP and TFTP are applications, beside it.
 //
 //   ping   generator   sink   echo           sockets, echo identifiers
 //      └──────┴──┬──────┴──────┘

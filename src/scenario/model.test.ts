@@ -1,7 +1,9 @@
-// Every scenario on both of our models, on the virtual clock.
+// Every scenario on both of our models, on the virtual clock; on a costed processor interrupts come in the middle of things.
 
 import { describe, expect, test } from 'vitest';
+import { X86_DESKTOP } from '../kernel/profile.ts';
 import { DRIVER_SCENARIOS } from './driver/all.ts';
+import { modelSubject } from './model-subject.ts';
 import { runScenarios, type ScenarioResult } from './run.ts';
 import { subjectNamed } from './subjects.ts';
 
@@ -27,6 +29,15 @@ describe.each(['pcnet', 'am79c970a'])('%s', (name) => {
     const other = await run(8);
     expect(other.map(({ outcome }) => outcome)).toEqual(['pass', 'pass', 'pass']);
     expect(other[2].ms).not.toBe(first[2].ms);
+  });
+});
+
+describe('an Am79C970A in a machine whose processor takes its time', () => {
+  const open = modelSubject('costed', 'Am79C970A', X86_DESKTOP);
+
+  test.each(NAMES)('passes "%s"', async (scenario) => {
+    const [result] = await runScenarios(open, { names: [scenario] });
+    expect(result.outcome, result.detail).toBe('pass');
   });
 });
 

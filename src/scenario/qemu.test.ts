@@ -1,7 +1,7 @@
 // Every scenario on QEMU's card, in real time, and the comparison of what passes between the driver and either card.
 
 import { describe, expect, test } from 'vitest';
-import { hasProgram, requirement } from '../../test/vocabulary/require.ts';
+import { hasQemu } from '../../test/vocabulary/qemu.ts';
 import { pcnet32Driver } from '../drivers/pcnet32/pcnet32.ts';
 import { diffTraces, explain, renderTraces } from './diff-traces.ts';
 import { DIFFERENCES, TRACE_DIFFERENCES } from './differences.ts';
@@ -12,10 +12,8 @@ import { subjectNamed } from './subjects.ts';
 
 const QEMU = 'qemu:pcnet';
 const now = (): number => performance.now();
-const program = 'qemu-system-x86_64';
-const there = requirement('qemu', hasProgram(program), `${program} cannot be started`);
 
-describe.runIf(there)(QEMU, () => {
+describe.runIf(hasQemu)(QEMU, () => {
   test.each(DRIVER_SCENARIOS.map(({ name }) => name))('goes through "%s"', async (scenario) => {
     const [result] = await runScenarios(subjectNamed(QEMU, now), { names: [scenario] });
     const known = DIFFERENCES.some((row) => row.scenario === scenario && row.subject === QEMU);

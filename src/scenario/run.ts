@@ -91,7 +91,7 @@ function result(
   seed: number,
   ms: number,
 ): ScenarioResult {
-  const reasons = [...check.shown].map(({ what, reason }) => `${what}: does not hold. ${reason}`);
+  const reasons = explanations([...check.shown]);
   return {
     scenario: scenario.name,
     subject: subject.name,
@@ -103,4 +103,12 @@ function result(
     seed,
     ms: Math.round(ms * 1000) / 1000,
   };
+}
+
+/** A sentence for each reason, with the checks that it explains. */
+function explanations(shown: readonly KnownDifference[]): string[] {
+  return [...new Set(shown.map(({ reason }) => reason))].map((reason) => {
+    const checks = shown.filter((row) => row.reason === reason).map(({ what }) => `"${what}"`);
+    return `${checks.join(' and ')} ${checks.length === 1 ? 'does' : 'do'} not hold. ${reason}`;
+  });
 }

@@ -21,10 +21,10 @@ export class GuestShell {
 
   constructor(guestConsole: GuestConsole) {
     this.console = guestConsole;
-    guestConsole.onOutput = (text) => {
+    guestConsole.listen((text) => {
       this.heard += text;
       this.look();
-    };
+    });
   }
 
   /** Waits until the guest has written `pattern`; gives the match. What came up to its end is used up. */

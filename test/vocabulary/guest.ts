@@ -30,7 +30,11 @@ import {
 import { GuestShell } from './guest-shell.ts';
 import { requirement } from './require.ts';
 
-const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
+/** The benches are compiled into a folder of their own, further down. */
+const here = dirname(fileURLToPath(import.meta.url));
+const root = [join(here, '..', '..'), join(here, '..', '..', '..')].find((path) =>
+  existsSync(join(path, 'package.json')),
+)!;
 const folder = join(root, 'labs', 'guests');
 const states = join(folder, 'states');
 /** States that are kept, at about 60 MB each. */

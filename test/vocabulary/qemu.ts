@@ -147,10 +147,3 @@ export class Board {
     }
   }
 }
-
-/** A process is there, and not only as the entry that its parent has not read yet. */
-export function isRunning(pid: number, stat: (pid: number) => string | null): boolean {
-  const line = stat(pid);
-  // The state follows the name, which is in parentheses.
-  return line !== null && !/^\d+ \(.*\) [ZX]/.test(line);
-}

@@ -13,6 +13,7 @@ const IMAGE = {
 };
 const CONFIG_ADDRESS = 0xcf8;
 const CONFIG_DATA = 0xcfc;
+const DISK_SLOT = 30;
 
 /** What of v86's processor only the bench uses: stores and loads by physical address, as compiled code does them. */
 interface BenchCpu extends V86Cpu {
@@ -58,6 +59,8 @@ export class V86Bench {
       this.dirty.push([start, end]);
       forget(start, end);
     };
+    // As firmware leaves the disk controller, and as v86 wants it when it takes up a state.
+    for (let bar = 0; bar < 4; bar++) this.writeConfig(DISK_SLOT, 0x10 + 4 * bar, 4, 0);
   }
 
   in(port: number, width: Width): number {

@@ -237,19 +237,26 @@ export class QtestSocket {
     return LOST;
   }
 
-  /** Takes whole lines until one is an answer: then true, and its number is in `value`. */
+  /**
+   * Takes all whole lines, also those behind an answer: nobody would come back for an interrupt there, since the socket has
+   * nothing more. True when one of them was the answer, whose number is then in `value`.
+   */
   private lines(): boolean {
     const { in: bytes } = this;
+    let answered = false;
     while (!this.dead) {
       const stop = bytes.indexOf(LINE_FEED, this.start);
-      if (stop < 0 || stop >= this.end) return false;
+      if (stop < 0 || stop >= this.end) return answered;
       const from = this.start;
       this.start = stop + 1;
       if (bytes[from] === CAPITAL_I) this.interrupt(from, stop);
-      else if (bytes[from] === CAPITAL_O) {
+      else if (bytes[from] !== CAPITAL_O) {
+        this.lose(`it said "${new TextDecoder().decode(bytes.subarray(from, stop))}"`);
+      } else if (answered) this.lose('it answered twice');
+      else {
         this.answer(from, stop);
-        return true;
-      } else this.lose(`it said "${new TextDecoder().decode(bytes.subarray(from, stop))}"`);
+        answered = true;
+      }
     }
     return false;
   }

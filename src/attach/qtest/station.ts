@@ -97,6 +97,8 @@ export class QemuStation implements Station {
   private readonly inward = new FrameQueue();
   private fd: number;
   private plugged = false;
+  /** What QEMU's card has been told; it begins with a link. */
+  private cableUp = true;
   private busy = false;
   private inSend = false;
 
@@ -187,7 +189,10 @@ export class QemuStation implements Station {
   }
 
   carrierChanged(): void {
-    if (this.fd >= 0) this.setCable(this.plugged && this.medium.carrier);
+    const up = this.plugged && this.medium.carrier;
+    if (this.fd < 0 || up === this.cableUp) return;
+    this.cableUp = up;
+    this.setCable(up);
   }
 
   // ---- towards QEMU
