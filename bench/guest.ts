@@ -39,7 +39,9 @@ const pcnet = (variant: PcnetVariant): Card => ({
   netDevice: 'none',
   module: 'pcnet32',
   plug: (emulator, medium, clock) =>
-    attachNic(emulator, (host) => new Pcnet(host, medium, { variant, mac: MAC, negotiationNs: 1e6 }), { clock }),
+    attachNic(emulator, (host) => new Pcnet(host, medium, { variant, mac: MAC, negotiationNs: 1e6 }), {
+      clock,
+    }),
 });
 const CARDS = [pcnet('Am79C973'), pcnet('Am79C970A'), own('ne2k', 'ne2k-pci'), own('virtio', 'virtio_net')];
 

@@ -213,7 +213,8 @@ function serviceLines(report: LabReport): string {
       lines.push(
         `  ${host} ${kind} ${port}: ${humanCount(packets)} packets${size}, ${humanCount(refused)} refused`,
       );
-      for (const { address, mac, name, state } of leases) lines.push(`    ${address} ${mac} ${name} ${state}`);
+      for (const { address, mac, name, state } of leases)
+        lines.push(`    ${address} ${mac} ${name} ${state}`);
       for (const { file, client, state, size, bytes: taken } of transfers)
         lines.push(`    ${file} to ${client}: ${state}, ${humanBytes(taken)} of ${humanBytes(size)}`);
     }
@@ -225,7 +226,9 @@ function guestLines(report: LabReport): string {
   const lines: string[] = [];
   for (const [name, { nics, console }] of Object.entries(report.guests)) {
     for (const [nic, { chip, received, hardware }] of Object.entries(nics))
-      lines.push(`  ${name}.${nic} ${chip}: ${humanCount(received)} frames off the cable, ${humanCounts(hardware)}`);
+      lines.push(
+        `  ${name}.${nic} ${chip}: ${humanCount(received)} frames off the cable, ${humanCounts(hardware)}`,
+      );
     for (const line of console) lines.push(`  ${name}| ${line}`);
   }
   return lines.length === 0 ? '' : `\nguests\n${lines.join('\n')}`;

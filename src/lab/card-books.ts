@@ -66,7 +66,8 @@ export function plugBooks(ways: () => { in: PlugWay; out: PlugWay }): CardBooks 
     delivered: () => null,
     drops: () => {
       const all = { ...ways().in.drops };
-      for (const [reason, count] of Object.entries(ways().out.drops)) all[reason] = (all[reason] ?? 0) + count;
+      for (const [reason, count] of Object.entries(ways().out.drops))
+        all[reason] = (all[reason] ?? 0) + count;
       return nonZero(all);
     },
     sums: () => {

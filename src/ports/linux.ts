@@ -56,7 +56,6 @@ export const SOCK_CLOEXEC = 0x80000;
 export const MFD_CLOEXEC = 1;
 export const SOL_SOCKET = 1;
 export const SO_RCVTIMEO = 20;
-export const SO_SNDTIMEO = 21;
 export const MSG_DONTWAIT = 0x40;
 /** For `recv` of a datagram: its whole length, also when it did not fit. */
 export const MSG_TRUNC = 0x20;

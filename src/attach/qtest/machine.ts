@@ -27,7 +27,7 @@ import { Sleeper } from './wake.ts';
 
 export { AttachError } from './error.ts';
 export type { QemuMachineOptions, QemuNicOptions } from './options.ts';
-export type { FromQemu, QemuNicReport, ToQemu } from './station.ts';
+export type { QemuNicReport } from './station.ts';
 
 const ANSWER_TIMEOUT_MS = 10_000;
 /** The PIIX3's slot. */

@@ -18,7 +18,7 @@ function networkModels(program: string): string[] {
   return Array.from(section.matchAll(/^name "([^"]+)", bus PCI\b/gm), (match) => match[1]);
 }
 
-/** ` "pcnet" is near; QEMU has ...`: what would be right instead. */
+/** What would be right instead of an unknown model: the nearest one, and all there are. */
 export function modelAdvice(program: string, model: string): string {
   const models = networkModels(program);
   if (models.length === 0) return `${program} -device help lists what there is`;

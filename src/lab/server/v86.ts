@@ -71,9 +71,16 @@ const BZIMAGE_MAGIC = 'HdrS';
 /** Making a machine takes about 100 ms; this is for a computer that is very busy. */
 const READY_TIMEOUT_MS = 60_000;
 
+/** What is used of it; Node's types do not have it. */
+interface WebAssemblyApi {
+  compile(bytes: Uint8Array): Promise<object>;
+  instantiate(module: object, imports: object): Promise<{ exports: object }>;
+}
+const { WebAssembly } = globalThis as unknown as { WebAssembly: WebAssemblyApi };
+
 interface V86Package {
   V86: new (options: Record<string, unknown>) => Emulator;
-  module: WebAssembly.Module;
+  module: object;
   version: string;
 }
 let loaded: Promise<V86Package> | null = null;
@@ -94,7 +101,7 @@ export async function makeEmulator(image: GuestImage, options: EmulatorOptions =
   const file = (bytes: Uint8Array | undefined) =>
     bytes === undefined ? undefined : { buffer: ownBuffer(bytes) };
   const emulator = new V86({
-    wasm_fn: async (imports: WebAssembly.Imports) => (await WebAssembly.instantiate(module, imports)).exports,
+    wasm_fn: async (imports: object) => (await WebAssembly.instantiate(module, imports)).exports,
     bios: file(image.bios),
     vga_bios: file(image.vgaBios),
     cdrom: file(image.cdrom),
