@@ -38,7 +38,7 @@ const root = [join(here, '..', '..'), join(here, '..', '..', '..')].find((path) 
 const folder = join(root, 'labs', 'guests');
 const states = join(folder, 'states');
 /** States that are kept, at about 60 MB each. */
-const MAX_STATES = 8;
+const MAX_STATES = 16;
 const BOOT_TIMEOUT_MS = 240_000;
 const SHELL_TIMEOUT_MS = 60_000;
 

@@ -113,6 +113,7 @@ export class Board {
       const state = decodeState(list) ?? { lines: [], nics: [] };
       this.check(state);
       this.tryOut(state);
+      forgetTime(cpu);
       setState(list);
       this.lines.restore(state.lines);
       for (const { slot, state: card } of state.nics) this.functions.get(slot)?.restore(card);
@@ -151,6 +152,15 @@ export class Board {
       throw error;
     }
   }
+}
+
+/**
+ * v86 works out a restored time stamp counter from what the counter shows then, not from its own time: right once, and by
+ * the age of the process wrong the next time, which stops a guest's clock for as long. Set to what it shows, it starts over.
+ */
+function forgetTime(cpu: V86Cpu): void {
+  cpu.store_current_tsc();
+  cpu.set_tsc(cpu.current_tsc[0], cpu.current_tsc[1]);
 }
 
 function chipName(card: StateObject): string {

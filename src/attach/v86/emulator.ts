@@ -74,6 +74,10 @@ export interface V86Cpu {
   device_lower_irq(line: number): void;
   /** As the reset button does, but for the devices. */
   reboot_internal(): void;
+  /** Low and high word of the time stamp counter, as `store_current_tsc` found it. */
+  readonly current_tsc: ArrayLike<number>;
+  store_current_tsc(): void;
+  set_tsc(low: number, high: number): void;
   get_state(): unknown[];
   set_state(state: unknown[]): void;
 }
@@ -106,6 +110,9 @@ const WANTED: readonly [path: string, type: 'function' | 'object'][] = [
   ['device_raise_irq', 'function'],
   ['device_lower_irq', 'function'],
   ['reboot_internal', 'function'],
+  ['current_tsc', 'object'],
+  ['store_current_tsc', 'function'],
+  ['set_tsc', 'function'],
   ['get_state', 'function'],
   ['set_state', 'function'],
 ];

@@ -176,6 +176,25 @@ describe("v86's state", () => {
     expect(cards.map((card) => card.ioBase)).toEqual([0xe000, 0xe020]);
   });
 
+  test('gives the guest its time stamp counter back, however often it is taken up', async () => {
+    const bench = await machine();
+    plug(bench, 3);
+    const { cpu } = bench;
+    const seconds = () => {
+      cpu.store_current_tsc();
+      return (cpu.current_tsc[0] + cpu.current_tsc[1] * 2 ** 32) / 1e9;
+    };
+    // Far from the age of this process, and of any other.
+    cpu.set_tsc(0, 0x100000);
+    const before = seconds();
+    const state = await bench.emulator.save_state();
+    for (let i = 0; i < 3; i++) {
+      await bench.emulator.restore_state(state);
+      expect(seconds() - before).toBeGreaterThanOrEqual(0);
+      expect(seconds() - before).toBeLessThan(1_000);
+    }
+  });
+
   test('without cards of ours is as v86 makes it', async () => {
     const plain = await machine();
     const length = plain.cpu.get_state().length;

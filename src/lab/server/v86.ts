@@ -46,6 +46,7 @@ export interface Emulator {
   // biome-ignore lint/suspicious/noExplicitAny: as above.
   remove_listener(event: string, listener: (argument: any) => void): void;
   serial_send_bytes(serial: number, bytes: Uint8Array): void;
+  keyboard_send_scancodes(codes: readonly number[], delayMs?: number): Promise<void>;
   keyboard_send_text(text: string, delayMs?: number): Promise<void>;
   readonly screen_adapter?: { get_text_screen(): string[] };
 }
