@@ -34,6 +34,7 @@ const here = dirname(fileURLToPath(import.meta.url));
 const target = join(here, '..', 'labs', 'guests');
 const manifestFile = join(target, 'MANIFEST.json');
 
+const HOUR_MS = 3_600_000;
 const ARCHITECTURE = 'i386';
 /** Names the newest kernel by what it depends on. */
 const KERNEL = 'linux-image-686';
@@ -173,8 +174,11 @@ function removeLeftovers() {
   mkdirSync(target, { recursive: true });
   for (const name of readdirSync(target)) {
     const match = /^\.new-(\d+)$/.exec(name);
-    if (match !== null && !isRunning(Number(match[1])))
-      rmSync(join(target, name), { recursive: true, force: true });
+    const path = join(target, name);
+    if (match === null) continue;
+    // A number is given to another process in time.
+    const old = Date.now() - statSync(path).mtimeMs > HOUR_MS;
+    if (old || !isRunning(Number(match[1]))) rmSync(path, { recursive: true, force: true });
   }
 }
 

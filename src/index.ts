@@ -1,6 +1,10 @@
 // The public API: labs, and the parts they are made of, for programs that build their own. All of it runs in a browser too;
-// what touches files, TAPs and real time is behind the command line (src/cli, src/lab/server).
+// what touches files, TAPs and real time is behind the command line (src/cli, src/lab/server), and QEMU's cards are softnet/qtest.
 
+export { type AttachedNic, type AttachOptions, attachNic } from './attach/v86/attach.ts';
+export { type BusMedium, busMedium } from './attach/v86/bus-medium.ts';
+export { OwnCard } from './attach/v86/own-card.ts';
+export { startPolling } from './attach/v86/polling.ts';
 export { PciBus, type PciDevice, type PciDriver } from './bus/pci.ts';
 export { Pcnet, type PcnetOptions } from './chips/pcnet/model.ts';
 export { type Pcnet32Options, pcnet32Driver } from './drivers/pcnet32/pcnet32.ts';

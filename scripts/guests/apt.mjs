@@ -43,11 +43,11 @@ export function privateApt(folder, architecture, sources) {
   // -c is read after the system's configuration, so that what it clears stays cleared.
   const settings = ['-c', configuration];
   return {
-    /** Fetches the lists. Gives apt's complaints, since one source of many may be out of order; '' when all is well. */
+    /** Fetches the lists. Gives apt's complaints, since one source of many may be out of order and apt goes on; or ''. */
     update() {
       const { status, output } = run('apt-get', [...settings, '-q', 'update']);
       const complaints = output.split('\n').filter((line) => /^[EW]: /.test(line));
-      return status === 0 ? '' : complaints.join('\n') || output;
+      return complaints.join('\n') || (status === 0 ? '' : output);
     },
 
     /** Whether the sources have the package. */

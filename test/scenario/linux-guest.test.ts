@@ -36,8 +36,8 @@ afterEach(async () => {
   lab = null;
 });
 
-async function start(variant: PcnetVariant, bitsPerSecond?: number): Promise<GuestLab> {
-  lab = await guestLab(variant, bitsPerSecond);
+async function start(variant: PcnetVariant): Promise<GuestLab> {
+  lab = await guestLab(variant);
   return lab;
 }
 
@@ -61,7 +61,7 @@ describe.skipIf(!live).each(VARIANTS)("Linux's pcnet32 on the %s", (variant) => 
   const fast = variant === 'Am79C973';
 
   it('names the chip and finds nothing wrong with it', { timeout: SLOW_MS }, async () => {
-    const { guest, link, clock, warnings } = await start(variant, 1e8);
+    const { guest, link, clock, warnings } = await start(variant);
     const { shell } = guest;
     peerHost(clock, link.a);
     await shell.succeed('modprobe pcnet32');

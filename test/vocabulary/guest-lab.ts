@@ -21,6 +21,7 @@ export const GUEST_MAC = '02:00:00:00:00:02';
 export const GUEST_ADDRESS = '10.0.0.2';
 export const HOST_ADDRESS = '10.0.0.1';
 const HOST_MAC = [2, 0, 0, 0, 0, 1];
+const FAST_ETHERNET = 100_000_000;
 /** The PHYs need not take the time of real ones. */
 const NEGOTIATION_NS = 1_000_000;
 
@@ -43,9 +44,9 @@ export interface GuestLab {
 }
 
 /** The guest at its first prompt, the driver not loaded, nothing at the other end of the cable (`link.a`). */
-export async function guestLab(variant: PcnetVariant, bitsPerSecond = 0): Promise<GuestLab> {
+export async function guestLab(variant: PcnetVariant): Promise<GuestLab> {
   const clock = new SystemClock(() => performance.now());
-  const link = new Link({ name: 'cable', clock, pool: new FramePool(), bitsPerSecond });
+  const link = new Link({ name: 'cable', clock, pool: new FramePool(), bitsPerSecond: FAST_ETHERNET });
   const seen: SeenFrame[] = [];
   const warnings: string[] = [];
   const lab = { clock, link, seen, warnings, recording: false };
@@ -58,7 +59,7 @@ export async function guestLab(variant: PcnetVariant, bitsPerSecond = 0): Promis
   const guest = await linuxGuest({
     image: linuxImage(),
     clock,
-    cards: `one ${variant} at ${bitsPerSecond}`,
+    cards: `one ${variant}`,
     attach: (emulator) =>
       attachNic(emulator, makeChip, { clock, log: (message) => void warnings.push(message) }),
   });
