@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { NotingChip, type V86Bench, v86Bench } from '../../../test/vocabulary/v86-bench.ts';
 import type { PciIdentity, Width } from '../../bus/host.ts';
 import { PciConfig } from '../../bus/pci-config.ts';
-import { ClockEvent, SystemClock } from '../../kernel/clock.ts';
+import { SystemClock } from '../../kernel/clock.ts';
 import { type AttachedNic, type AttachOptions, attachNic } from './attach.ts';
 
 const BARS: PciIdentity['bars'] = [
@@ -18,10 +18,6 @@ const BAR1 = 0x14;
 /** I/O and memory decoding. */
 const DECODING = 3;
 const MASTER = 4;
-const INTX_DISABLE = 0x400;
-/** The ISA bridge. */
-const BRIDGE = 1;
-const PIRQ_ROUTES = 0x60;
 
 let bench: V86Bench;
 let nowMs = 0;

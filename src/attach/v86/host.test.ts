@@ -2,8 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { NotingChip, type V86Bench, v86Bench } from '../../../test/vocabulary/v86-bench.ts';
-import type { PciIdentity, Width } from '../../bus/host.ts';
-import { PciConfig } from '../../bus/pci-config.ts';
+import type { PciIdentity } from '../../bus/host.ts';
 import { ClockEvent, SystemClock } from '../../kernel/clock.ts';
 import { type AttachedNic, type AttachOptions, attachNic } from './attach.ts';
 
@@ -11,10 +10,7 @@ const BARS: PciIdentity['bars'] = [
   { kind: 'io', size: 32 },
   { kind: 'memory', size: 4096 },
 ];
-const WIDTHS: Width[] = [1, 2, 4];
 const COMMAND = 4;
-const BAR0 = 0x10;
-const BAR1 = 0x14;
 /** I/O and memory decoding. */
 const DECODING = 3;
 const MASTER = 4;
