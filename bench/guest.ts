@@ -45,7 +45,12 @@ const pcnet = (variant: PcnetVariant): Card => ({
       clock,
     }),
 });
-const CARDS = [pcnet('Am79C973'), pcnet('Am79C970A'), own('ne2k', 'ne2k-pci'), own('virtio', 'virtio_pci virtio_net')];
+const CARDS = [
+  pcnet('Am79C973'),
+  pcnet('Am79C970A'),
+  own('ne2k', 'ne2k-pci'),
+  own('virtio', 'virtio_pci virtio_net'),
+];
 
 interface Rates {
   card: string;
@@ -101,7 +106,10 @@ async function measure(card: Card): Promise<Rates> {
     await shell.succeed('ip link set eth0 up && ip address add 10.77.0.7/24 dev eth0');
     await shell.succeed('for i in 1 2 3 4 5 6 7 8 9; do ping -c 1 -W 1 10.77.0.1 && break; done');
     const run = async (way: string): Promise<number> => {
-      const text = await shell.succeed(`iperf3 -c 10.77.0.1 -t ${SECONDS} -f m ${way}`, (SECONDS + 60) * 1000);
+      const text = await shell.succeed(
+        `iperf3 -c 10.77.0.1 -t ${SECONDS} -f m ${way}`,
+        (SECONDS + 60) * 1000,
+      );
       return Number(/([\d.]+) Mbits\/sec\s+receiver/.exec(text)?.[1]);
     };
     return { card: card.name, outMbit: await run(''), inMbit: await run('-R') };

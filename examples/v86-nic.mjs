@@ -7,7 +7,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { attachNic, busMedium, FramePool, Pcnet, startPolling, SystemClock } from '../dist/index.js';
+import { attachNic, busMedium, FramePool, Pcnet, SystemClock, startPolling } from '../dist/index.js';
 
 const guests = fileURLToPath(new URL('../labs/guests/', import.meta.url));
 if (!existsSync(join(guests, 'ipxe.iso'))) {
@@ -39,7 +39,9 @@ let frames = 0;
 const done = new Promise((resolve) => {
   emulator.add_listener('net0-send', (frame) => {
     const type = (frame[12] * 256 + frame[13]).toString(16).padStart(4, '0');
-    console.log(`${frame.length} bytes to ${Buffer.from(frame.subarray(0, 6)).toString('hex')}, type 0x${type}`);
+    console.log(
+      `${frame.length} bytes to ${Buffer.from(frame.subarray(0, 6)).toString('hex')}, type 0x${type}`,
+    );
     if (++frames === 3) resolve();
   });
 });

@@ -37,9 +37,10 @@ function check(io: Io, file: string, quiet: boolean): Checked {
 }
 
 function describe(spec: LabSpec): string {
-  const nics = spec.hosts.reduce((sum, host) => sum + host.nics.length, 0);
+  const nics = [...spec.hosts, ...spec.guests].reduce((sum, host) => sum + host.nics.length, 0);
   const counts: [number, string, string][] = [
     [spec.hosts.length, 'host', 'hosts'],
+    [spec.guests.length, 'guest', 'guests'],
     [nics, 'NIC', 'NICs'],
     [spec.links.length, 'link', 'links'],
     [spec.switches.length, 'switch', 'switches'],

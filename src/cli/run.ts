@@ -39,6 +39,8 @@ export class BrokenRunError extends Error {
 
 /** Runs a lab until its time is over or Ctrl-C; prints the report. Returns the exit code. */
 export async function runLab(io: Io, mode: 'up' | 'sim', file: string, options: RunOptions): Promise<number> {
+  if (options.console !== undefined && options.json === true)
+    throw new UserError('--console and --json both want standard output: one of them would be right');
   const disk = open(file);
   if (options.seed !== undefined) disk.spec.seed = options.seed;
   const interrupts = new Interrupts(io);
@@ -136,7 +138,7 @@ class Run {
       trace: tracer,
       observe: captures?.observe,
       log: (message) => {
-        if (options.json !== true && isWarning(message)) io.err(`${message}\n`);
+        if (isWarning(message)) io.err(`${message}\n`);
       },
     };
     let lab: Lab | null = null;

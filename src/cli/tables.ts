@@ -214,7 +214,7 @@ function serviceLines(report: LabReport): string {
         `  ${host} ${kind} ${port}: ${humanCount(packets)} packets${size}, ${humanCount(refused)} refused`,
       );
       for (const { address, mac, name, state } of leases)
-        lines.push(`    ${address} ${mac} ${name} ${state}`);
+        lines.push(`    ${[address, mac, name, state].filter((part) => part !== '').join(' ')}`);
       for (const { file, client, state, size, bytes: taken } of transfers)
         lines.push(`    ${file} to ${client}: ${state}, ${humanBytes(taken)} of ${humanBytes(size)}`);
     }

@@ -181,7 +181,8 @@ export class LabHost {
     // Takes the one device that has no driver yet.
     const taken = this.machine.process(() => this.bus.register(pcnet32Driver(this.layer, options)));
     if (taken.length !== 1) {
-      throw new Error(`${spec.name}: the driver ${spec.driver.name} did not take the ${spec.chip}`);
+      const right = isRemote(spec) ? '; chip: qemu:pcnet would be right' : '';
+      throw new Error(`${spec.name}: the driver ${spec.driver.name} did not take the ${spec.chip}${right}`);
     }
     const adapter = pci.driverData as Adapter;
     const { device, napi } = adapter;
@@ -211,7 +212,7 @@ function openBoard(spec: HostSpec, parts: HostParts): RemoteBoard | null {
   });
   if (nics.length === 0) return null;
   if (parts.openBoard === undefined) {
-    const right = 'softnet up FILE would be right, in Node';
+    const right = 'softnet up FILE would be right';
     throw new LabRunError(`host "${spec.name}": QEMU's cards run in real time: ${right}`, [
       'hosts',
       spec.name,

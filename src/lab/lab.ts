@@ -17,7 +17,7 @@ import { LabHost, type OpenBoard, type Pumped } from './hosts.ts';
 import { GeneratorFlow, ReplayFlow } from './port-flow.ts';
 import { LabRunError, type Path } from './problem.ts';
 import { makeService, type ReadFile, type Service } from './services.ts';
-import type { GeneratorSpec, LabSpec, ReplaySpec, TapSpec } from './spec.ts';
+import type { GeneratorSpec, LabSpec, NicSpec, ReplaySpec, TapSpec } from './spec.ts';
 import { type Observe, Wires } from './wires.ts';
 
 /** A port to the world outside, as the server opens it. */
@@ -68,20 +68,34 @@ export class Lab {
     this.trace = trace;
     this.readFile = options.readFile;
     this.wires = new Wires(spec, clock, observe);
-    const { openBoard, openGuest } = options;
+    const { openGuest } = options;
+    const opened: { close(): void }[] = [];
+    const keep = <Open extends { close(): void }>(one: Open): Open => {
+      opened.push(one);
+      return one;
+    };
+    const openBoard: OpenBoard | undefined =
+      options.openBoard && ((board) => keep(options.openBoard!(board)));
     const parts = { clock, seed: spec.seed, trace, wires: this.wires, log, openBoard };
-    this.hosts = spec.hosts.map((host) => sayWhose(host.name, () => new LabHost(host, parts)));
-    this.guests = spec.guests.map((guest) => {
-      if (openGuest === undefined) throw onlyLive(`guest "${guest.name}" runs`, ['hosts', guest.name]);
-      return openGuest(guest, { clock, wires: this.wires, log });
-    });
-    this.flows = [
-      ...spec.traffic.map((traffic, i) => makeTrafficFlow(traffic, i + 1, (name) => this.host(name))),
-      ...spec.ports.flatMap((port, i) =>
-        port.kind === 'tap' ? [] : [this.makePortFlow(port, spec.traffic.length + i + 1, options.readFile)],
-      ),
-    ];
-    this.outside = spec.ports.flatMap((port) => (port.kind === 'tap' ? [this.openTap(port, options)] : []));
+    try {
+      this.hosts = spec.hosts.map((host) => sayWhose(host.name, () => new LabHost(host, parts)));
+      this.guests = spec.guests.map((guest) => {
+        if (openGuest === undefined) throw onlyLive(`guest "${guest.name}" runs`, ['hosts', guest.name]);
+        return keep(openGuest(guest, { clock, wires: this.wires, log }));
+      });
+      this.flows = [
+        ...spec.traffic.map((traffic, i) => makeTrafficFlow(traffic, i + 1, (name) => this.host(name))),
+        ...spec.ports.flatMap((port, i) =>
+          port.kind === 'tap' ? [] : [this.makePortFlow(port, spec.traffic.length + i + 1, options.readFile)],
+        ),
+      ];
+      this.outside = spec.ports.flatMap((port) =>
+        port.kind === 'tap' ? [keep(this.openTap(port, options))] : [],
+      );
+    } catch (error) {
+      for (const one of opened) one.close();
+      throw error;
+    }
   }
 
   host(name: string): LabHost {
@@ -213,13 +227,20 @@ function readCapture(spec: ReplaySpec, readFile: ReadFile): Capture {
 /** Machines of a larger lab are not tried: each takes a few milliseconds. */
 const TRIED_HOSTS = 200;
 
-/** What would stop a lab from running: reads its captures to their ends, and sets up each machine by itself, unplugged. */
+/**
+ * What would stop a lab from running: reads its captures to their ends, and sets up each machine with its
+ * services by itself, unplugged; not the guests.
+ */
 export function tryLab(spec: LabSpec, readFile: ReadFile): LabRunError[] {
   const tries = spec.hosts.slice(0, spec.hosts.length > TRIED_HOSTS ? 0 : TRIED_HOSTS).map((host) => () => {
     const clock = new VirtualClock();
     const wires = new Wires({ ...spec, links: [], switches: [], hubs: [] }, clock, null);
     const parts = { clock, seed: spec.seed, trace: new Tracer(1), wires, log: () => {} };
-    sayWhose(host.name, () => new LabHost(host, parts).bringUp());
+    sayWhose(host.name, () => {
+      const tried = new LabHost({ ...host, nics: host.nics.map(withOurChip) }, parts);
+      tried.bringUp();
+      for (const service of host.services) makeService(tried, service, readFile);
+    });
   });
   for (const port of spec.ports) if (port.kind === 'replay') tries.push(() => readToEnd(port, readFile));
   return tries.flatMap((attempt) => {
@@ -231,6 +252,11 @@ export function tryLab(spec: LabSpec, readFile: ReadFile): LabRunError[] {
       throw error;
     }
   });
+}
+
+/** A machine is tried without starting a QEMU. */
+function withOurChip(nic: NicSpec): NicSpec {
+  return nic.chip.startsWith('qemu:') ? { ...nic, chip: 'pcnet' } : nic;
 }
 
 function readToEnd(spec: ReplaySpec, readFile: ReadFile): void {

@@ -32,9 +32,10 @@ export function choice<const Names extends readonly [string, ...string[]]>(what:
 }
 
 export function notOneOf(what: string, value: unknown, names: readonly string[]): string {
-  if (typeof value !== 'string') return `${show(value)} is not a ${what}: ${orList(names)} would be right`;
-  const hint = didYouMean(value, names) || `: ${orList(names)} would be right`;
-  return `"${value}" is not a ${what}${hint}`;
+  const article = /^[aeiou]/.test(what) ? 'an' : 'a';
+  const right = `: ${orList(names)} would be right`;
+  if (typeof value !== 'string') return `${show(value)} is not ${article} ${what}${right}`;
+  return `"${value}" is not ${article} ${what}${didYouMean(value, names) || right}`;
 }
 
 /** What `parse` makes of the value; its error is the message. */

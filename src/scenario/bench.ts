@@ -14,8 +14,20 @@ import { HostEnd } from './host-end.ts';
 import { CARRIER_MS, PATIENCE_MS, QUIET_MS } from './limits.ts';
 import { FAR_MAC, type Subject } from './subject.ts';
 
+/**
+ * A driver as scenarios want it. The functions are for drivers that are not pcnet32 and have other ways to tell; counters
+ * have pcnet32's names.
+ */
+export interface ScenarioDriver extends PciDriver {
+  stats?(): Record<string, number>;
+  /** The receive mode that was asked for is the card's. */
+  settled?(): boolean;
+  /** Has the card started afresh, as after a fault of its own; `stats().restarts` tells when. */
+  restart?(): void;
+}
+
 /** Makes the driver a scenario works with; tests pass a broken one. */
-export type MakeDriver = (layer: DeviceLayer, options: Pcnet32Options) => PciDriver;
+export type MakeDriver = (layer: DeviceLayer, options: Pcnet32Options, subject: Subject) => ScenarioDriver;
 
 /** What a machine holds; equal before and after whatever should leave nothing behind. */
 export interface Census {
@@ -34,7 +46,7 @@ export class Bench {
   readonly random: Random;
   readonly seed: number;
   private readonly makeDriver: MakeDriver;
-  private bound: PciDriver | null = null;
+  private bound: ScenarioDriver | null = null;
   private numbers = 1;
 
   constructor(
@@ -86,8 +98,9 @@ export class Bench {
 
   /** Offers the card to the driver. */
   bind(options: Pcnet32Options = {}): void {
-    const { bus, layer, pci } = this.subject;
-    const driver = this.makeDriver(layer, options);
+    const { subject } = this;
+    const { bus, layer, pci } = subject;
+    const driver = this.makeDriver(layer, options, subject);
     const taken = bus.register(driver);
     this.check.that('the driver takes the card', taken.includes(pci), () => `log: ${this.logText}`);
     this.bound = driver;
@@ -129,14 +142,21 @@ export class Bench {
 
   /** Waits for the receive mode or address that was asked for to be the card's. */
   async settled(): Promise<void> {
-    const { adapter } = this;
-    await this.until('the receive mode reaches the card', () => !adapter.filterRetry.pending);
+    const settled = this.bound?.settled ?? (() => !this.adapter.filterRetry.pending);
+    await this.until('the receive mode reaches the card', settled);
   }
 
   /** Waits until the driver has got back all it had sent. */
   async reaped(): Promise<void> {
     const { device } = this;
     await this.until('the transmit ring empties', () => device.ops.held!() === 0 && device.queued === 0);
+  }
+
+  /** Has the driver start the card afresh, soon. */
+  restart(): void {
+    if (this.bound?.restart !== undefined) this.bound.restart();
+    // As after an underflow or a bus error.
+    else this.adapter.recovery.reset(0);
   }
 
   /** Lets what is under way arrive, and forgets it. */
@@ -150,6 +170,7 @@ export class Bench {
 
   /** The driver's own counters. */
   stats(): Record<string, number> {
+    if (this.bound?.stats !== undefined) return this.bound.stats();
     return this.subject.machine.process(() => this.device.ops.driverStats!());
   }
 

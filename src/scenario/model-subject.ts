@@ -2,6 +2,7 @@
 
 import { LocalFunction } from '../bus/local-function.ts';
 import { PciBus } from '../bus/pci.ts';
+import { I8255x, type I8255xModel } from '../chips/i8255x/model.ts';
 import { Pcnet, type PcnetVariant } from '../chips/pcnet/model.ts';
 import { VirtualClock } from '../kernel/clock.ts';
 import { Machine } from '../kernel/machine.ts';
@@ -10,6 +11,7 @@ import { DeviceLayer } from '../net/layer.ts';
 import { PfifoFast } from '../qdisc/pfifo-fast.ts';
 import { FramePool } from '../wire/frame.ts';
 import { Link } from '../wire/link.ts';
+import { chipKind, isPcnet } from './chip-kinds.ts';
 import { FarEnd } from './far-end.ts';
 import {
   AccessCount,
@@ -24,25 +26,29 @@ import {
 const MS = 1_000_000;
 /** How far the clock goes between two looks at whether what was waited for has come. */
 const STEP_NS = 100_000;
-/** What each chip's port runs at; its cable delays by 1 us, about 200 m. */
-const BITS_PER_SECOND = { Am79C970A: 10_000_000, Am79C973: 100_000_000 } as const;
+/** The cable delays by 1 us, about 200 m. */
 const DELAY_NS = 1_000;
 
 /**
  * Opens machines with a model of this chip; `name` is what results call it. On a processor that takes no time, unless
  * `profile` says otherwise: then interrupts come in the middle of the driver's work.
  */
-export function modelSubject(name: string, variant: PcnetVariant, profile: CpuProfile = IDEAL): OpenSubject {
-  return (options) => openModel(name, variant, profile, options);
+export function modelSubject(
+  name: string,
+  chip: PcnetVariant | I8255xModel,
+  profile: CpuProfile = IDEAL,
+): OpenSubject {
+  return (options) => openModel(name, chip, profile, options);
 }
 
 function openModel(
   name: string,
-  variant: PcnetVariant,
+  model: PcnetVariant | I8255xModel,
   profile: CpuProfile,
   options: SubjectOptions,
 ): Subject {
   const log: string[] = [];
+  const kind = chipKind(model);
   const clock = new VirtualClock();
   const machine = new Machine({
     name: 'host',
@@ -58,18 +64,17 @@ function openModel(
     name: 'cable',
     clock,
     pool: new FramePool(),
-    bitsPerSecond: BITS_PER_SECOND[variant],
+    bitsPerSecond: kind.bitsPerSecond,
     delayNs: DELAY_NS,
   });
   const bus = new PciBus(machine);
   const accesses = new AccessCount(options.spy ?? null);
   const pci = bus.plugFunction(CARD_SLOT, (line) =>
     watched(
-      new LocalFunction(
-        machine,
-        `pci ${CARD_SLOT}`,
-        line,
-        (host) => new Pcnet(host, link.a, { variant, mac: HOST_MAC }),
+      new LocalFunction(machine, `pci ${CARD_SLOT}`, line, (host) =>
+        isPcnet(model)
+          ? new Pcnet(host, link.a, { variant: model, mac: HOST_MAC })
+          : new I8255x(host, link.a, { model, mac: HOST_MAC }),
       ),
       accesses,
     ),
@@ -77,7 +82,7 @@ function openModel(
   const far = new FarEnd(options.wire === undefined ? link.b : options.wire(link.b, clock));
   return {
     name,
-    chip: variant,
+    ...kind,
     machine,
     layer,
     bus,

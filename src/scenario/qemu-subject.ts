@@ -2,12 +2,14 @@
 
 import { QemuMachine } from '../attach/qtest/machine.ts';
 import { PciBus } from '../bus/pci.ts';
+import type { I8255xModel } from '../chips/i8255x/model.ts';
 import { SystemClock } from '../kernel/clock.ts';
 import { Machine } from '../kernel/machine.ts';
 import { DeviceLayer } from '../net/layer.ts';
 import { PfifoFast } from '../qdisc/pfifo-fast.ts';
 import { FramePool } from '../wire/frame.ts';
 import { Link } from '../wire/link.ts';
+import { chipKind } from './chip-kinds.ts';
 import { FarEnd } from './far-end.ts';
 import {
   AccessCount,
@@ -81,7 +83,7 @@ function openQemu(name: string, model: string, now: () => number, options: Subje
   };
   return {
     name,
-    chip: 'Am79C970A',
+    ...chipKind(model === 'pcnet' ? 'Am79C970A' : (model as I8255xModel)),
     machine,
     layer,
     bus,

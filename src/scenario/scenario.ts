@@ -2,12 +2,19 @@
 
 import type { Bench } from './bench.ts';
 
+/**
+ * What a scenario asks for that not every driver or card has: ethtool's register dump and self test; the insides of the
+ * pcnet32 driver; the registers of a PCnet; a ring that only interrupts empty, on a card that takes its time.
+ */
+export type Need = 'ethtool' | 'pcnet32' | 'PCnet' | 'transmit interrupts';
+
 export interface Scenario {
   readonly name: string;
   /** What holds when it passes, as a sentence. */
   readonly description: string;
   /** Packet buffers with poison and red zones. */
   readonly debugMbufs?: boolean;
+  readonly needs?: Need;
   /** Binds the driver itself; throws when a check does not hold. */
   readonly run: (bench: Bench) => Promise<void>;
 }

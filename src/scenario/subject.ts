@@ -25,7 +25,11 @@ export interface Subject {
   /** `pcnet`, `am79c970a`, `qemu:pcnet`. */
   readonly name: string;
   /** What the chip is called in its data sheet. */
-  readonly chip: 'Am79C970A' | 'Am79C973';
+  readonly chip: string;
+  /** What its port runs at. */
+  readonly bitsPerSecond: number;
+  /** Which of the 64 bits of its filter stands for a group address. */
+  readonly multicastHash: (octets: ArrayLike<number>) => number;
   readonly machine: Machine;
   readonly layer: DeviceLayer;
   readonly bus: PciBus;

@@ -59,7 +59,7 @@ export async function guestLab(variant: PcnetVariant): Promise<GuestLab> {
   const guest = await linuxGuest({
     image: linuxImage(),
     clock,
-    cards: `one ${variant}`,
+    cards: `${variant} ${GUEST_MAC}`,
     attach: (emulator) =>
       attachNic(emulator, makeChip, { clock, log: (message) => void warnings.push(message) }),
   });

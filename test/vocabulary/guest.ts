@@ -75,7 +75,7 @@ export interface GuestSetup<Attached> extends EmulatorOptions {
   image: GuestImage;
   /** Plugs cards in, before the guest runs. */
   attach?: (emulator: Emulator) => Attached;
-  /** Says in words which cards `attach` plugs in: a state is for one set of cards only. */
+  /** Says in words which cards `attach` plugs in, with slots and addresses: a state is for one set of cards only. */
   cards?: string;
   /** The clock of the cards and of what is at the other end of their cables; it is kept going. */
   clock?: SystemClock;

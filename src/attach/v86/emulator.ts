@@ -72,6 +72,8 @@ export interface V86Cpu {
   jit_dirty_cache(start: number, end: number): void;
   device_raise_irq(line: number): void;
   device_lower_irq(line: number): void;
+  /** Where the first interrupt controller is in `wasm_memory`. */
+  get_pic_addr_master(): number;
   /** As the reset button does, but for the devices. */
   reboot_internal(): void;
   /** Low and high word of the time stamp counter, as `store_current_tsc` found it. */
@@ -109,6 +111,7 @@ const WANTED: readonly [path: string, type: 'function' | 'object'][] = [
   ['jit_dirty_cache', 'function'],
   ['device_raise_irq', 'function'],
   ['device_lower_irq', 'function'],
+  ['get_pic_addr_master', 'function'],
   ['reboot_internal', 'function'],
   ['current_tsc', 'object'],
   ['store_current_tsc', 'function'],

@@ -10,12 +10,21 @@ const PIRQ_ROUTE_A = 0x60;
 const FUNCTIONS = 256;
 const LINES = 16;
 
+// The 8259A that is the processor's (data sheet 231468), as v86 keeps it in memory, a byte each: requests (IRR), and the
+// levels of its inputs. Input 2 is the other one, with lines 8 to 15.
+const PIC_IRR = 3;
+const PIC_INPUTS = 11;
+const CASCADE = 1 << 2;
+const FIRST_CASCADED = 8;
+
 export class IntxLines {
   private readonly cpu: V86Cpu;
   /** The line that each card asserts, by `slot << 3`; 0: none. */
   private readonly asserted = new Uint8Array(FUNCTIONS);
   /** Cards that assert each line. */
   private readonly count = new Uint8Array(LINES);
+  /** v86's memory; it may have grown since. */
+  private memory = new Uint8Array(0);
 
   constructor(cpu: V86Cpu) {
     this.cpu = cpu;
@@ -29,7 +38,9 @@ export class IntxLines {
     pci.lower_irq = (id) => {
       const line = this.ownRoute(id);
       this.note(id, 0);
-      if (this.count[line] === 0) lower(id);
+      if (this.count[line] !== 0) return;
+      lower(id);
+      this.forgetCascade(line);
     };
   }
 
@@ -44,7 +55,10 @@ export class IntxLines {
     const before = this.asserted[slot << 3];
     if (before === line) return;
     this.note(slot << 3, line);
-    if (before !== 0 && this.count[before] === 0) this.cpu.device_lower_irq(before);
+    if (before !== 0 && this.count[before] === 0) {
+      this.cpu.device_lower_irq(before);
+      this.forgetCascade(before);
+    }
     if (line !== 0) this.cpu.device_raise_irq(line);
   }
 
@@ -60,6 +74,19 @@ export class IntxLines {
     this.asserted.fill(0);
     this.count.fill(0);
     for (const [id, line] of pairs) if (id < FUNCTIONS && line < LINES) this.note(id, line);
+  }
+
+  /**
+   * A request has to last until the processor takes it (data sheet, "Edge and Level Triggered Modes"). v86 forgets the
+   * request for a line that has fallen, but not that its second controller asked the first for it. A guest would then
+   * take an interrupt that nobody wants, never end it, and get none of lines 8 to 15 again.
+   */
+  private forgetCascade(line: number): void {
+    if (line < FIRST_CASCADED) return;
+    const { cpu } = this;
+    if (this.memory.buffer !== cpu.wasm_memory.buffer) this.memory = new Uint8Array(cpu.wasm_memory.buffer);
+    const pic = cpu.get_pic_addr_master();
+    if ((this.memory[pic + PIC_INPUTS] & CASCADE) === 0) this.memory[pic + PIC_IRR] &= ~CASCADE;
   }
 
   private note(id: number, line: number): void {

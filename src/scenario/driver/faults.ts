@@ -46,6 +46,7 @@ function disorder(bench: Bench): void {
 
 export const foundInDisorder: Scenario = {
   name: 'found in disorder',
+  needs: 'PCnet',
   description:
     'a card that was left with other modes, masks, filters and address works as one fresh from reset',
   run: async (bench) => {

@@ -1,9 +1,9 @@
 // Whom the card listens to: its own address, broadcast, groups by hash, everybody.
 
-import { logicalAddressHash } from '../../chips/pcnet/sheet.ts';
 import { formatMac } from '../../net/ether.ts';
 import { BROADCAST } from '../frames.ts';
 import type { Scenario } from '../scenario.ts';
+import type { Subject } from '../subject.ts';
 import { echoSome, hears } from '../traffic.ts';
 
 const STRANGER = Uint8Array.of(0x02, 0, 0, 0, 0, 0x77);
@@ -12,13 +12,13 @@ const NEAR_MISSES = [Uint8Array.of(0x06, 0, 0, 0, 0, 0x01), Uint8Array.of(0x02, 
 const NEW_ADDRESS = Uint8Array.of(0x02, 0x11, 0x22, 0x33, 0x44, 0x55);
 const HASH_BITS = 64;
 
-/** A group address for every bit of the logical address filter. */
-function groups(last: number): Uint8Array[] {
+/** A group address for every bit of the card's filter. */
+function groups({ multicastHash }: Subject, last: number): Uint8Array[] {
   const found: Uint8Array[] = [];
   // A hundred tries a bit find one with certainty: the CRC of consecutive addresses takes all values.
   for (let i = 0, left = HASH_BITS; left > 0 && i < 100 * HASH_BITS; i++) {
     const address = Uint8Array.of(0x01, 0x00, 0x5e, last, i >> 8, i & 0xff);
-    const bit = logicalAddressHash(address);
+    const bit = multicastHash(address);
     if (found[bit] !== undefined) continue;
     found[bit] = address;
     left--;
@@ -52,8 +52,8 @@ export const multicast: Scenario = {
   run: async (bench) => {
     await bench.up();
     const { device, subject } = bench;
-    const members = groups(1);
-    const twins = groups(2);
+    const members = groups(subject, 1);
+    const twins = groups(subject, 2);
     const some = (list: readonly Uint8Array[]): Uint8Array[] => list.map((to) => bench.frame(60, to));
     await hears(bench, 'without a group no multicast is received', some(members), []);
     for (let bit = 0; bit < HASH_BITS; bit++) {
@@ -87,7 +87,7 @@ export const promiscuous: Scenario = {
     await bench.up();
     const { device, subject } = bench;
     const make = (): Uint8Array[] =>
-      [STRANGER, ...NEAR_MISSES, groups(1)[7], BROADCAST].map((to) => bench.frame(60, to));
+      [STRANGER, ...NEAR_MISSES, groups(subject, 1)[7], BROADCAST].map((to) => bench.frame(60, to));
     const before = make();
     await hears(bench, 'before, only broadcasts are received', before, [before[4]]);
     subject.machine.process(() => device.setPromiscuity(1));

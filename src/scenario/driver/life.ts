@@ -69,14 +69,13 @@ export const restarts: Scenario = {
   debugMbufs: true,
   run: async (bench) => {
     await bench.up();
-    const { device, host, subject, adapter, check } = bench;
+    const { device, host, subject, check } = bench;
     for (let round = 0; round < 5; round++) {
       const before = { far: subject.far.frames, sent: device.tx.packets };
       for (let i = 0; i < 60; i++) host.send(device, bench.frameOut(800));
       for (let i = 0; i < 20; i++) subject.far.send(bench.frame(400));
       await subject.rest(1 + 2 * round);
-      // As after an underflow or a bus error.
-      adapter.recovery.reset(0);
+      bench.restart();
       await bench.until('the driver restarts the card', () => bench.stats().restarts > round);
       await bench.reaped();
       await bench.until('the far end has sent what it had', () => subject.far.queued === 0);
@@ -119,6 +118,7 @@ export const modeChanges: Scenario = {
 
 export const selfTest: Scenario = {
   name: 'self test',
+  needs: 'ethtool',
   description:
     "the driver's offline test passes: registers hold bits, a frame comes back in internal loopback",
   run: async (bench) => {

@@ -18,6 +18,7 @@ function modes(access: 'word' | 'double-word'): Pcnet32Options[] {
 function modeScenario(access: 'word' | 'double-word'): Scenario {
   return {
     name: `${access} access`,
+    needs: 'pcnet32',
     description: `bring-up and echo in ${access} mode: both windows, software styles 0, 2 and 3, with and without NAPI`,
     run: async (bench) => {
       for (const options of modes(access)) {

@@ -1,0 +1,73 @@
+// The system control block and PORT: commands, resets. Software Developer Manual 6.3.2 and 6.3.3.
+
+import { CSR, CUC_SHIFT, PORT, RUC, SCB_CONTROL } from '../../chips/i8255x/sheet.ts';
+import { NW_SIGLOCK, NW_SIGUNLOCK } from '../../iopkt/locks.ts';
+import type { speedo_dev } from './softc.ts';
+
+/** What a byte reads when nobody answers: states 3 of the CU and 15 of the RU do not exist. */
+export const GONE = 0xff;
+/** Reads until a command is accepted: that takes some microseconds, and a read about one. */
+const SCB_READS = 1000;
+/** Reads after a reset: the chip wants ten microseconds (6.3.3.1), a read on the bus takes more than a quarter of one. */
+const RESET_READS = 40;
+
+/** The command byte is free. False: it never is, or nobody answers. */
+function accepted({ regs }: speedo_dev): boolean {
+  for (let i = 0; i < SCB_READS; i++) {
+    const command = regs.read8(CSR.SCB_COMMAND);
+    if (command === 0) return true;
+    if (command === GONE) return false;
+  }
+  return false;
+}
+
+/** Gives a CU command, with `pointer` unless that is negative. False: the chip does not take it. */
+export function speedo_cu(sc: speedo_dev, command: number, pointer: number): boolean {
+  return scb(sc, command << CUC_SHIFT, pointer);
+}
+
+/** The same for an RU command. */
+export function speedo_ru(sc: speedo_dev, command: number, pointer: number): boolean {
+  return scb(sc, command, pointer);
+}
+
+function scb(sc: speedo_dev, command: number, pointer: number): boolean {
+  const { regs, mutex, iopkt } = sc;
+  NW_SIGLOCK(mutex, iopkt);
+  const free = accepted(sc);
+  if (free) {
+    if (pointer >= 0) regs.write32(CSR.SCB_POINTER, pointer);
+    regs.write8(CSR.SCB_COMMAND, command);
+  }
+  NW_SIGUNLOCK(mutex, iopkt);
+  return free;
+}
+
+/** Lets the receive unit begin at the next free descriptor. */
+export function speedo_ru_start(sc: speedo_dev): boolean {
+  return speedo_ru(sc, RUC.START, sc.rx_rfd[sc.rx_next]);
+}
+
+export function speedo_mask({ regs }: speedo_dev): void {
+  regs.write8(CSR.SCB_CONTROL, SCB_CONTROL.M);
+}
+
+export function speedo_unmask({ regs }: speedo_dev): void {
+  regs.write8(CSR.SCB_CONTROL, 0);
+}
+
+/** Both units stop, first in order, so that no bus cycle is cut off, then all of the chip. Interrupts are masked. */
+export function speedo_reset(sc: speedo_dev): void {
+  const { regs } = sc;
+  speedo_mask(sc);
+  regs.write32(CSR.PORT, PORT.SELECTIVE_RESET);
+  settle(sc);
+  regs.write32(CSR.PORT, PORT.SOFTWARE_RESET);
+  settle(sc);
+  speedo_mask(sc);
+}
+
+/** Reads, which also push what was written out to the chip. */
+function settle({ regs }: speedo_dev): void {
+  for (let i = 0; i < RESET_READS; i++) regs.read8(CSR.SCB_STATUS);
+}

@@ -1,0 +1,198 @@
+// A made-up network card for tests of the driver interface: two rings of slots with addresses in the machine's memory, a
+// cause and a mask register, an interrupt line, a PHY that is only registers. No chip of this world.
+
+import { ClockEvent } from '../kernel/clock.ts';
+import type { Machine } from '../kernel/machine.ts';
+
+export const CAUSE_RX = 1;
+export const CAUSE_TX = 2;
+export const CAUSE_LINK = 4;
+
+export const RX_SLOTS = 16;
+export const TX_SLOTS = 16;
+/** Last fragment of a frame. */
+export const TX_LAST = 0x10000;
+
+export interface CardOptions {
+  irq?: number;
+  /** ns until a frame has left; 0: at once. */
+  frameNs?: number;
+  mac?: Uint8Array;
+  /** Of each ring. */
+  slots?: number;
+}
+
+export class TestCard {
+  readonly machine: Machine;
+  readonly irq: number;
+  readonly mac: Uint8Array;
+  readonly slots: number;
+  /** Receive slots: address of the buffer, and the length of the frame in it, 0 while the slot is the card's. */
+  readonly rxAddress: Int32Array;
+  readonly rxLength: Int32Array;
+  /** Transmit slots: address and length of a fragment, with TX_LAST; 0 while the slot is the driver's. */
+  readonly txAddress: Int32Array;
+  readonly txLength: Int32Array;
+  running = false;
+  promiscuous = false;
+  readonly filter: string[] = [];
+  /** Frames that left, and those for which there was no slot. */
+  sent = 0;
+  missed = 0;
+  readonly frames: Uint8Array[] = [];
+  keepFrames = true;
+  /** Called with each frame that leaves. */
+  onSend: ((bytes: Uint8Array) => void) | null = null;
+  /** Register accesses, as a sign of life after a shutdown. */
+  accesses = 0;
+  readonly phy = new Uint16Array(32);
+  private cause = 0;
+  private masked = true;
+  private driven = false;
+  private rxNext = 0;
+  private txNext = 0;
+  private readonly frameNs: number;
+  private readonly wire: ClockEvent;
+  private readonly line: { setLevel(asserted: boolean): void };
+
+  constructor(machine: Machine, options: CardOptions = {}) {
+    this.machine = machine;
+    this.irq = options.irq ?? 9;
+    this.mac = options.mac ?? Uint8Array.of(2, 0, 0, 0, 0, 1);
+    this.frameNs = options.frameNs ?? 0;
+    const { slots = RX_SLOTS } = options;
+    this.slots = slots;
+    this.rxAddress = new Int32Array(slots);
+    this.rxLength = new Int32Array(slots).fill(-1);
+    this.txAddress = new Int32Array(slots);
+    this.txLength = new Int32Array(slots);
+    this.line = machine.irq.line(this.irq);
+    this.wire = new ClockEvent('test card', () => this.transmitOne());
+    // 10 and 100 Mb/s, negotiation done, link up.
+    this.phy.set([0x1000, 0x782d, 0x1234, 0x5678, 0x01e1, 0x41e1]);
+  }
+
+  // ---- registers
+
+  /** Reading clears it. */
+  readCause(): number {
+    this.touch(false);
+    const { cause } = this;
+    this.cause = 0;
+    this.drive();
+    return cause;
+  }
+
+  peekCause(): number {
+    this.touch(false);
+    return this.cause;
+  }
+
+  writeMask(masked: boolean): void {
+    this.touch(true);
+    this.masked = masked;
+    this.drive();
+  }
+
+  writeRun(on: boolean): void {
+    this.touch(true);
+    this.running = on;
+    if (on) return;
+    this.rxNext = 0;
+    this.txNext = 0;
+    this.cause = 0;
+    this.machine.clock.cancel(this.wire);
+    this.txLength.fill(0);
+    this.rxLength.fill(-1);
+    this.drive();
+  }
+
+  kick(): void {
+    this.touch(true);
+    if (this.frameNs > 0) {
+      if (!this.wire.armed && this.txLength[this.txNext] !== 0)
+        this.machine.clock.armIn(this.wire, this.frameNs);
+      return;
+    }
+    for (let i = 0; i < this.slots && this.txLength[this.txNext] !== 0; i++) this.transmitOne();
+  }
+
+  readPhy(register: number): number {
+    this.touch(false);
+    return this.phy[register];
+  }
+
+  writePhy(register: number, value: number): void {
+    this.touch(true);
+    // Reset and restart of negotiation clear themselves.
+    this.phy[register] = register === 0 ? value & ~0x8200 : value;
+  }
+
+  // ---- the outside
+
+  /** A frame arrives. */
+  arrive(bytes: Uint8Array): void {
+    const { rxNext } = this;
+    if (!this.running || this.rxLength[rxNext] !== 0) {
+      this.missed++;
+      return;
+    }
+    const { u8 } = this.machine.memory;
+    const at = this.rxAddress[rxNext];
+    for (let i = 0; i < bytes.length; i++) u8[at + i] = bytes[i];
+    this.rxLength[rxNext] = bytes.length;
+    this.rxNext = (rxNext + 1) % this.slots;
+    this.raise(CAUSE_RX);
+  }
+
+  /** The cable is plugged in or pulled out. */
+  setLink(up: boolean): void {
+    this.phy[1] = up ? this.phy[1] | 0x24 : this.phy[1] & ~0x24;
+    this.raise(CAUSE_LINK);
+  }
+
+  private transmitOne(): void {
+    if (!this.running || this.txLength[this.txNext] === 0) return;
+    let last = false;
+    const parts: number[] = [];
+    for (let i = 0; i < this.slots && !last; i++) {
+      const slot = this.txNext;
+      const length = this.txLength[slot];
+      if (length === 0) break;
+      last = (length & TX_LAST) !== 0;
+      if (this.keepFrames) {
+        const at = this.txAddress[slot];
+        parts.push(...this.machine.memory.u8.subarray(at, at + (length & 0xffff)));
+      }
+      this.txLength[slot] = 0;
+      this.txNext = (slot + 1) % this.slots;
+    }
+    this.sent++;
+    if (this.keepFrames) {
+      const frame = Uint8Array.from(parts);
+      this.frames.push(frame);
+      this.onSend?.(frame);
+    }
+    if (this.frameNs > 0 && this.txLength[this.txNext] !== 0)
+      this.machine.clock.armIn(this.wire, this.frameNs);
+    this.raise(CAUSE_TX);
+  }
+
+  private raise(cause: number): void {
+    this.cause |= cause;
+    this.drive();
+  }
+
+  private drive(): void {
+    const drive = !this.masked && this.cause !== 0 && this.running;
+    if (drive === this.driven) return;
+    this.driven = drive;
+    this.line.setLevel(drive);
+  }
+
+  private touch(write: boolean): void {
+    this.accesses++;
+    const { cpu } = this.machine;
+    if (cpu.running) cpu.charge(write ? cpu.profile.registerWrite : cpu.profile.registerRead);
+  }
+}

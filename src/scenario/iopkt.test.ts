@@ -1,0 +1,49 @@
+// The scenarios on io-pkt's drivers: our models on the virtual clock, and QEMU's cards.
+
+import { describe, expect, test } from 'vitest';
+import { hasQemu } from '../../test/vocabulary/qemu.ts';
+import { X86_DESKTOP } from '../kernel/profile.ts';
+import { DRIVER_SCENARIOS } from './driver/all.ts';
+import { iopktDriver, scenariosFor } from './iopkt-driver.ts';
+import { modelSubject } from './model-subject.ts';
+import { qemuSubject } from './qemu-subject.ts';
+import { runScenarios } from './run.ts';
+
+const now = (): number => performance.now();
+
+describe.each([
+  ['pcn', 'Am79C970A', undefined],
+  ['pcn', 'Am79C973', undefined],
+  ['pcn', 'Am79C973', X86_DESKTOP],
+  ['speedo', 'i82557b', undefined],
+  ['speedo', 'i82558b', undefined],
+  ['speedo', 'i82559er', X86_DESKTOP],
+  ['speedo', 'i82551', undefined],
+] as const)('%s on our %s', (driver, chip, profile) => {
+  const open = modelSubject(chip, chip, profile);
+  test.each(scenariosFor(driver, DRIVER_SCENARIOS, false).map(({ name }) => name))(
+    'passes "%s"',
+    async (scenario) => {
+      const [result] = await runScenarios(open, { names: [scenario], makeDriver: iopktDriver(driver) });
+      expect(result.outcome, result.detail).toBe('pass');
+      expect(result.registerReads).toBeGreaterThan(10);
+    },
+  );
+});
+
+describe.runIf(hasQemu).each([
+  ['pcn', 'pcnet'],
+  ['speedo', 'i82557b'],
+  ['speedo', 'i82558b'],
+  ['speedo', 'i82559er'],
+] as const)('%s on the %s of QEMU', (driver, model) => {
+  const open = qemuSubject(`qemu:${model}`, now, model);
+  test.each(scenariosFor(driver, DRIVER_SCENARIOS, true).map(({ name }) => name))(
+    'goes through "%s"',
+    { timeout: 120_000 },
+    async (scenario) => {
+      const [result] = await runScenarios(open, { names: [scenario], makeDriver: iopktDriver(driver) });
+      expect(result.outcome, result.detail).not.toBe('fail');
+    },
+  );
+});
