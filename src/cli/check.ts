@@ -12,19 +12,29 @@ interface Checked {
   problems: Problem[];
 }
 
-/** Reads each file, and the captures it names, and sets up its machines. */
-export function checkCommand(io: Io, files: readonly string[], options: { json?: boolean }): number {
-  const results = files.map((file) => check(io, file, options.json === true));
+/** Reads each file, and the captures and guests' files it names, and sets up its machines; starts neither QEMU nor guest. */
+export async function checkCommand(
+  io: Io,
+  files: readonly string[],
+  options: { json?: boolean },
+): Promise<number> {
+  const results: Checked[] = [];
+  for (const file of files) results.push(await check(io, file, options.json === true));
   if (options.json === true)
     io.out(`${JSON.stringify({ ok: results.every((result) => result.ok), files: results })}\n`);
   return results.every((result) => result.ok) ? EXIT_OK : EXIT_USER_ERROR;
 }
 
-function check(io: Io, file: string, quiet: boolean): Checked {
+async function check(io: Io, file: string, quiet: boolean): Promise<Checked> {
   const problems: Problem[] = [];
   try {
     const { spec, readFile, problemAt } = openLab(file);
-    problems.push(...tryLab(spec, readFile).map(({ at, message }) => problemAt(at ?? [], message)));
+    const troubles = tryLab(spec, readFile);
+    if (spec.guests.length > 0) {
+      const { tryGuests } = await import('../lab/server/guests.ts');
+      troubles.push(...tryGuests(spec.guests, readFile));
+    }
+    problems.push(...troubles.map(({ at, message }) => problemAt(at ?? [], message)));
     if (!quiet && problems.length === 0) io.out(`${file}: ok: ${describe(spec)}\n`);
   } catch (error) {
     if (error instanceof LabFileError) problems.push(...error.problems);

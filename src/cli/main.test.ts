@@ -276,8 +276,70 @@ describe('softnet check', () => {
   });
 });
 
+describe('softnet check, with QEMU and guests', () => {
+  async function check(...lines: string[]): Promise<{ code: number; text: string }> {
+    const file = join(folder, 'lab.yaml');
+    writeFileSync(file, lines.join('\n'));
+    const { code, stdout, stderr } = await softnet('check', file);
+    return { code, text: `${stdout}${stderr}`.replaceAll(file, 'lab') };
+  }
+
+  test('needs no QEMU for a lab with its cards', async () => {
+    const { code, stderr } = await softnet('check', 'qemu-pcnet');
+    expect([code, stderr]).toEqual([0, '']);
+  });
+
+  test('sets up services, and reads what they serve', async () => {
+    const { code, text } = await check(
+      'hosts:',
+      '  a: { nics: [{ address: 10.0.0.1/24 }], services: [{ kind: tftp, files: { f: none.bin } }] }',
+      `  b: { nics: [{ address: 10.0.0.2/24 }], services: [{ kind: dhcp, range: 10.0.0.9-10.0.0.9, bootFile: ${'x'.repeat(300)} }] }`,
+    );
+    expect(code).toBe(1);
+    expect(text).toContain('host "a": none.bin: no such file');
+    expect(text).toContain('host "b": the boot file "xxx');
+  });
+
+  test('a served file is a file or a text', async () => {
+    const { code, text } = await check(
+      'hosts:',
+      '  a: { nics: [{}], services: [{ kind: tftp, files: { f: {}, g: { file: x, text: y }, h: { text: "" } } }] }',
+    );
+    expect(code).toBe(1);
+    expect(text.match(/lab:2:\d+: "[fg]" is a file or a text/g)).toHaveLength(2);
+    expect(text).not.toContain('"h"');
+  });
+
+  test("reads a guest's files", async () => {
+    writeFileSync(join(folder, 'bios'), new Uint8Array(65536));
+    writeFileSync(join(folder, 'vga'), Uint8Array.of(0x55, 0xaa, ...new Uint8Array(510)));
+    writeFileSync(join(folder, 'text'), 'no kernel');
+    const common = 'guest: v86, bios: bios, vgaBios: vga';
+    const { code, text } = await check(
+      'hosts:',
+      `  a: { ${common}, kernel: none }`,
+      `  b: { ${common}, kernel: text }`,
+      `  c: { ${common}, kernel: text, memory: 100MiB }`,
+    );
+    expect(code).toBe(1);
+    expect(text).toContain('lab:2:54: guest "a": none: no such file');
+    expect(text).toContain('lab:3:6: guest "b": the kernel is not in the bzImage format');
+    expect(text).toContain('lab:4:6: guest "c": memory of 104857600 bytes: a power of two');
+  });
+
+  test('guests have consoles of their own', async () => {
+    const { text } = await check(
+      'hosts:',
+      '  a: { guest: v86, cdrom: x, console: c.sock }',
+      '  b: { guest: v86, cdrom: x, console: c.sock }',
+    );
+    expect(text).toBe('lab:3:39: c.sock is the console of a already: another would be right\n');
+  });
+});
+
 describe('mistakes of the caller', () => {
   test.each([
+    [['up', 'default', '--json', '--console'], '--console and --json both want standard output'],
     [['sim', 'nowhere.yaml'], 'nowhere.yaml: no such file; the labs that come with softnet: default, '],
     [['sim', '.'], '.: this is a folder, a file would be right'],
     [

@@ -71,7 +71,9 @@ export function makeProgram(io: Io, exit: (code: number) => void): Command {
     .description('Reads lab files and says what is wrong with them, where, and what would be right.')
     .argument('<files...>', 'lab files')
     .option('--json', 'print one JSON object')
-    .action((files: string[], options: { json?: boolean }) => exit(checkCommand(io, files, options)))
+    .action(async (files: string[], options: { json?: boolean }) =>
+      exit(await checkCommand(io, files, options)),
+    )
     .addHelpText('after', examples('softnet check my.yaml', 'softnet check --json labs/*.yaml'));
 
   program

@@ -75,13 +75,14 @@ function userErrors<T>(work: () => T): T {
   }
 }
 
-/** 0 when every flow got something through and nothing vanished. */
+/** 0 when every flow got something through, nothing vanished and no QEMU was lost. */
 function verdict(report: LabReport): number {
   const failed = report.flows.some(
     ({ sent, received, lost, trouble }) =>
       (sent > 0 && received === 0 && lost > 0) || (sent === 0 && trouble !== undefined),
   );
-  return failed || report.conservation.vanished.length > 0 ? EXIT_LAB_FAILED : EXIT_OK;
+  const lost = Object.values(report.hosts).some(({ boardLost }) => boardLost === true);
+  return failed || lost || report.conservation.vanished.length > 0 ? EXIT_LAB_FAILED : EXIT_OK;
 }
 
 /** Ctrl-C once ends the run with its report, twice ends it at once. */

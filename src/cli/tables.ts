@@ -17,6 +17,7 @@ export function reportTables(report: LabReport): string {
     serviceLines(report),
     guestLines(report),
     portLines(report),
+    lostLines(report),
     `\n${conservationLine(report)}`,
   ];
   return `${parts.filter((part) => part !== '').join('\n')}\n`;
@@ -220,6 +221,11 @@ function serviceLines(report: LabReport): string {
     }
   }
   return lines.length === 0 ? '' : `\nservices\n${lines.join('\n')}`;
+}
+
+function lostLines(report: LabReport): string {
+  const lost = Object.entries(report.hosts).filter(([, { boardLost }]) => boardLost === true);
+  return lost.map(([host]) => `\nLOST: the QEMU of ${host} ended or hung during the run`).join('');
 }
 
 function guestLines(report: LabReport): string {

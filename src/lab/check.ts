@@ -8,7 +8,7 @@ import { checkPorts, checkTraffic } from './check-traffic.ts';
 import { checkBroken, nicNames, servedNic, servicePort } from './names.ts';
 import type { Complain, Path } from './problem.ts';
 import type { GuestFile, HostFile, HubFile, LinkFile, PortFile, SwitchFile, TrafficFile } from './schema.ts';
-import type { GuestSpec, HostSpec, LabSpec } from './spec.ts';
+import type { GuestSpec, HostSpec, LabSpec, ServiceSpec } from './spec.ts';
 
 /** The file's entries, each valid in itself or null. */
 export interface Entries {
@@ -62,6 +62,7 @@ function checkNames(entries: Entries, complain: Complain): void {
 
 function checkHosts(entries: Entries, complain: Complain): Pick<LabSpec, 'hosts' | 'guests'> {
   const checkNics = nicChecker(complain);
+  const consoles = new Owners((path: string, who) => `${path} is the console of ${who} already`);
   const hosts: HostSpec[] = [];
   const guests: GuestSpec[] = [];
   let number = 0;
@@ -71,6 +72,8 @@ function checkHosts(entries: Entries, complain: Complain): Pick<LabSpec, 'hosts'
     if ('guest' in host) {
       guests.push({ ...host, name, nics: checkNics(name, number, host.nics) });
       checkGuest(name, host, complain);
+      if (host.console !== undefined)
+        consoles.claim(host.console, name, complain, ['hosts', name, 'console']);
     } else {
       const spec = { ...host, name, nics: checkNics(name, number, host.nics) };
       checkServices(spec, complain);
@@ -131,6 +134,7 @@ function checkServices(host: HostSpec, complain: Complain): void {
     const port = servicePort(service);
     if (seen.has(port)) complain([...path, 'port'], `UDP port ${port} is taken: another would be right`);
     seen.add(port);
+    if (service.kind === 'tftp') checkServed(service.files, path, complain);
     if (service.kind !== 'dhcp') return;
     const nic = servedNic(host, service.nic);
     if (nic === null || nic.address === null) {
@@ -140,6 +144,20 @@ function checkServices(host: HostSpec, complain: Complain): void {
       complain([...path, 'range'], `the range is not in the network of ${host.name}.${nic.name}`);
     }
   });
+}
+
+function checkServed(
+  files: Extract<ServiceSpec, { kind: 'tftp' }>['files'],
+  path: Path,
+  complain: Complain,
+): void {
+  for (const [name, { file, text }] of Object.entries(files)) {
+    if ((file === undefined) !== (text === undefined)) continue;
+    complain(
+      [...path, 'files', name],
+      `"${name}" is a file or a text: file: FILE or text: TEXT would be right`,
+    );
+  }
 }
 
 function inNetwork(address: number, network: Network): boolean {

@@ -61,6 +61,8 @@ export interface RemoteNic {
 /** A board with such cards, whose memory the host's machine uses as its own. */
 export interface RemoteBoard extends Pumped {
   readonly memory: PhysicalMemory;
+  /** It ended or hung in the middle of the run: its cards have done nothing since. */
+  readonly lost: boolean;
   /** Puts the card of a slot on the bus. */
   plug(bus: PciBus, slot: number): PciDevice;
   books(slot: number): CardBooks;

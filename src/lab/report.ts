@@ -46,6 +46,8 @@ export interface HostReport {
   cpus: CpuReport[];
   devices: Record<string, DeviceReport>;
   services: ServiceReport[];
+  /** Its QEMU ended or hung during the run: what its cards then held is gone. */
+  boardLost?: true;
   /** Packet buffers: now, and the most there were. */
   mbufs: { inUse: number; peak: number; failures: number };
 }
@@ -127,6 +129,7 @@ function reportHost(lab: Lab, host: LabHost): HostReport {
     }),
     devices,
     services: lab.services.filter((service) => service.host === host).map((service) => service.report()),
+    ...(host.board?.lost === true ? { boardLost: true } : {}),
     mbufs: {
       inUse: machine.mbufs.inUse,
       peak: machine.mbufs.mbufsPeak,

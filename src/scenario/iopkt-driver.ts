@@ -25,13 +25,13 @@ interface Kind {
 const KINDS = {
   pcn: {
     module: pcnModule,
-    can: ['PCnet', 'transmit interrupts'],
+    can: ['PCnet', 'transmit ring', 'long frames'],
     stats: (softc) => ({ ...(softc as pcn_softc).sc_ev }),
     settled: () => true,
   },
   speedo: {
     module: speedoModule,
-    can: ['transmit interrupts'],
+    can: ['transmit ring', 'long frames'],
     stats: (softc) => ({ ...(softc as speedo_dev).events }),
     settled: (softc) => (softc as speedo_dev).setup_slot < 0,
   },
@@ -39,15 +39,15 @@ const KINDS = {
 
 export type IopktDriverName = keyof typeof KINDS;
 
-/** The scenarios that make sense for a driver; on QEMU's cards, which send while the doorbell rings, no ring ever fills. */
+/** The scenarios that make sense for a driver on a card that has not got what `lacks` says. */
 export function scenariosFor(
   driver: IopktDriverName,
   scenarios: readonly Scenario[],
-  qemu: boolean,
+  lacks: readonly Need[] = [],
 ): readonly Scenario[] {
   const can: readonly Need[] = KINDS[driver].can;
   return scenarios.filter(
-    ({ needs }) => needs === undefined || (can.includes(needs) && !(qemu && needs === 'transmit interrupts')),
+    ({ needs }) => needs === undefined || (can.includes(needs) && !lacks.includes(needs)),
   );
 }
 

@@ -8,6 +8,7 @@ import { iopktDriver, scenariosFor } from './iopkt-driver.ts';
 import { modelSubject } from './model-subject.ts';
 import { qemuSubject } from './qemu-subject.ts';
 import { runScenarios } from './run.ts';
+import type { Need } from './scenario.ts';
 
 const now = (): number => performance.now();
 
@@ -21,7 +22,9 @@ describe.each([
   ['speedo', 'i82551', undefined],
 ] as const)('%s on our %s', (driver, chip, profile) => {
   const open = modelSubject(chip, chip, profile);
-  test.each(scenariosFor(driver, DRIVER_SCENARIOS, false).map(({ name }) => name))(
+  // The 82557 drops frames above 1518 bytes and has no counter for them.
+  const lacks: Need[] = chip === 'i82557b' ? ['long frames'] : [];
+  test.each(scenariosFor(driver, DRIVER_SCENARIOS, lacks).map(({ name }) => name))(
     'passes "%s"',
     async (scenario) => {
       const [result] = await runScenarios(open, { names: [scenario], makeDriver: iopktDriver(driver) });
@@ -38,7 +41,9 @@ describe.runIf(hasQemu).each([
   ['speedo', 'i82559er'],
 ] as const)('%s on the %s of QEMU', (driver, model) => {
   const open = qemuSubject(`qemu:${model}`, now, model);
-  test.each(scenariosFor(driver, DRIVER_SCENARIOS, true).map(({ name }) => name))(
+  // It sends while the doorbell rings: these drivers look at their ring again then, and it never fills.
+  const lacks: Need[] = model === 'i82557b' ? ['long frames', 'transmit ring'] : ['transmit ring'];
+  test.each(scenariosFor(driver, DRIVER_SCENARIOS, lacks).map(({ name }) => name))(
     'goes through "%s"',
     { timeout: 120_000 },
     async (scenario) => {

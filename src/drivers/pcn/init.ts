@@ -33,17 +33,11 @@ export function pcn_init(ifp: ifnet): number {
   const sc = softcOf(ifp);
   if (sc.sc_dying) return EOK;
   pcn_stop(ifp, 0);
-  if (!fillReceiveRing(sc)) return ENOBUFS;
+  if (!fillReceiveRing(sc)) return giveUp(sc, ENOBUFS);
   clearTransmitRing(sc);
-  if (!startChip(sc)) {
-    sc.sc_regs.halt();
-    return EIO;
-  }
+  if (!startChip(sc)) return giveUp(sc, EIO);
   if (sc.sc_iid === -1) sc.sc_iid = InterruptAttach(sc.sc_irq, pcn_isr, sc, 0, 0);
-  if (sc.sc_iid === -1) {
-    sc.sc_regs.halt();
-    return EIO;
-  }
+  if (sc.sc_iid === -1) return giveUp(sc, EIO);
   sc.sc_lost = false;
   sc.sc_running = true;
   // From here the controller owns the rings and may interrupt.
@@ -61,6 +55,13 @@ export function pcn_init(ifp: ifnet): number {
   pcn_link(sc);
   pcn_arm_tick(sc);
   return EOK;
+}
+
+/** The chip stays halted; a card that was lost is looked for further on. */
+function giveUp(sc: pcn_softc, error: number): number {
+  sc.sc_regs.halt();
+  if (sc.sc_lost) pcn_arm_tick(sc);
+  return error;
 }
 
 /** Halts the chip and takes back what it had to send. What it had received goes up. Harmless when it is stopped. */
@@ -82,6 +83,7 @@ export function pcn_stop(ifp: ifnet, disable: number): void {
   ifp.if_timer = 0;
   if (wasRunning) pcn_rxintr(sc, WTP());
   if (disable === 0) return;
+  sc.sc_lost = false;
   if (sc.sc_iid !== -1) InterruptDetach(sc.sc_iid);
   sc.sc_iid = -1;
   for (let i = 0; i < sc.sc_rxmbuf.length; i++) {

@@ -46,7 +46,11 @@ export function pcn_intr(sc: pcn_softc, wtp: nw_work_thread): number {
   const ifp = sc.sc_ethercom.ec_if;
   const { sc_regs } = sc;
   for (let round = 0; round < ROUNDS; round++) {
-    if (!sc.sc_running) return 1;
+    if (!sc.sc_running) {
+      // Not ours; or a card that was away, was never halted therefore, and is back: it would ask for ever.
+      sc_regs.silence();
+      return 1;
+    }
     const csr0 = sc_regs.readCsr0();
     if ((csr0 & INTR) === 0 || csr0 === GONE) return 1;
     sc_regs.writeCsr0((csr0 & CSR0_CAUSES) | IENA);

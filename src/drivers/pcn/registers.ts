@@ -91,6 +91,12 @@ export class pcn_registers {
     this.window.write32(DWIO.RDP, CSR0.STOP);
   }
 
+  /** No interrupt of a chip that is not in use: IENA goes, and nothing else changes. */
+  silence(): void {
+    this.window.write32(DWIO.RAP, 0);
+    this.window.write32(DWIO.RDP, 0);
+  }
+
   /** CSR88 and CSR89. */
   readChipId(): number {
     return (this.readCsr(CSR.CHIPID_LOW) | (this.readCsr(CSR.CHIPID_HIGH) << 16)) >>> 0;

@@ -24,9 +24,8 @@ function pcn_tick(sc: pcn_softc): void {
   if (sc.sc_dying) return;
   const ifp = sc.sc_ethercom.ec_if;
   if (sc.sc_lost) {
-    // It arms the callout itself.
-    if (ifp.if_init!(ifp) === EOK) return;
-    pcn_arm_tick(sc);
+    // It arms the callout, whether the card is back or not.
+    ifp.if_init!(ifp);
     return;
   }
   const csr0 = sc.sc_regs.readCsr0();

@@ -257,11 +257,8 @@ export function speedo_init(ifp: ifnet): number {
   const { iopkt } = sc;
   if (sc.dying) return EOK;
   speedo_stop(ifp, 0);
-  if (!speedo_receive_fill(sc)) return ENOBUFS;
-  if (!configure(sc) || !attachInterrupt(sc)) {
-    speedo_reset(sc);
-    return EIO;
-  }
+  if (!speedo_receive_fill(sc)) return giveUp(sc, ENOBUFS);
+  if (!configure(sc) || !attachInterrupt(sc)) return giveUp(sc, EIO);
   sc.lost = false;
   sc.running = true;
   // From here the controller owns the receive buffers.
@@ -278,6 +275,13 @@ export function speedo_init(ifp: ifnet): number {
   speedo_set_media(sc, false);
   callout_msec(sc.mii_callout, MONITOR_MS, speedo_MDI_MonitorPhy, sc);
   return EOK;
+}
+
+/** The chip stays halted; a card that was lost is looked for further on. */
+function giveUp(sc: speedo_dev, error: number): number {
+  speedo_reset(sc);
+  if (sc.lost) callout_msec(sc.mii_callout, MONITOR_MS, speedo_MDI_MonitorPhy, sc);
+  return error;
 }
 
 /** A chip fresh from reset gets bases, dump address, configuration and addresses. False: it does not take them. */
@@ -321,6 +325,7 @@ export function speedo_stop(ifp: ifnet, disable: number): void {
   ifp.if_flags &= ~(IFF_RUNNING | IFF_OACTIVE);
   if (wasRunning) speedo_receive(sc, WTP());
   if (disable === 0) return;
+  sc.lost = false;
   if (sc.iid !== -1) InterruptDetach(sc.iid);
   sc.iid = -1;
   speedo_receive_drain(sc);

@@ -85,9 +85,8 @@ export function speedo_MDI_MonitorPhy(sc: speedo_dev): void {
   if (sc.dying) return;
   const ifp = sc.ecom.ec_if;
   if (sc.lost) {
-    // It arms the callout itself.
-    if (ifp.if_init!(ifp) === EOK) return;
-    callout_msec(sc.mii_callout, MONITOR_MS, speedo_MDI_MonitorPhy, sc);
+    // It arms the callout, whether the card is back or not.
+    ifp.if_init!(ifp);
     return;
   }
   if (!healthy(sc)) return;

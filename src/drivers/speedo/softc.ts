@@ -51,7 +51,8 @@ export const SPEEDO_MAX_MULTICAST = 64;
 export const SETUP_CONFIG = 0;
 export const SETUP_ADDRESS = 32;
 export const SETUP_MULTICAST = 48;
-export const SETUP_BYTES = SETUP_MULTICAST + 16 * Math.ceil((CB.MULTICAST_LIST + 6 * SPEEDO_MAX_MULTICAST) / 16);
+export const SETUP_BYTES =
+  SETUP_MULTICAST + 16 * Math.ceil((CB.MULTICAST_LIST + 6 * SPEEDO_MAX_MULTICAST) / 16);
 /** Two of them in turn: the command unit may be waiting behind the other one. */
 export const SETUPS = 2;
 if (CB.CONFIG + STANDARD_CONFIG_BYTES > SETUP_ADDRESS || 6 * SPEEDO_MAX_MULTICAST > MULTICAST_COUNT_MASK)

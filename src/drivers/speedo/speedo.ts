@@ -76,7 +76,11 @@ export function speedo_process_interrupt(sc: speedo_dev, wtp: nw_work_thread): n
   const { regs } = sc;
   const ifp = sc.ecom.ec_if;
   for (let round = 0; round < ROUNDS; round++) {
-    if (!sc.running) return 1;
+    if (!sc.running) {
+      // Not ours; or a card that was away, was never halted therefore, and is back: it would ask for ever.
+      speedo_mask(sc);
+      return 1;
+    }
     const causes = regs.read8(CSR.SCB_STAT_ACK);
     if (causes === 0 || causes === GONE) return 1;
     regs.write8(CSR.SCB_STAT_ACK, causes);

@@ -10,6 +10,8 @@ const MEMORY_BYTES = 32 * 1024 * 1024;
 /** Starts QEMU. Throws AttachError with what would help. */
 export const openBoard: OpenBoard = ({ nics, memoryBytes = MEMORY_BYTES, clock, log }): RemoteBoard => {
   const qemu = new QemuMachine({ nics, memoryBytes, clock, log });
+  /** Whether it was gone before we ended it. */
+  let lost: boolean | null = null;
   return {
     memory: qemu.memory,
     plug: (bus, slot) => bus.plugFunction(slot, qemu.function(slot)),
@@ -17,7 +19,13 @@ export const openBoard: OpenBoard = ({ nics, memoryBytes = MEMORY_BYTES, clock, 
     poll: (limit) => qemu.poll(limit),
     waitReadable: (timeoutMs) => qemu.waitReadable(timeoutMs),
     cancelWait: () => qemu.cancelWait(),
-    close: () => qemu.close(),
+    close: () => {
+      lost ??= qemu.dead;
+      qemu.close();
+    },
+    get lost() {
+      return lost ?? qemu.dead;
+    },
   };
 };
 

@@ -13,7 +13,7 @@ import type { ReadFile } from '../services.ts';
 import type { GuestNicSpec, GuestSpec } from '../spec.ts';
 import { GuestConsole } from './guest-console.ts';
 import { ConsoleSocket } from './guest-socket.ts';
-import { type Emulator, GuestError, type GuestImage, makeEmulator } from './v86.ts';
+import { checkImage, type Emulator, GuestError, type GuestImage, makeEmulator } from './v86.ts';
 
 /** Where `npm run guests` puts what it fetches, from dist/lab/server as from src/lab/server; and Debian's package seabios. */
 const FETCHED = fileURLToPath(new URL('../../../labs/guests/', import.meta.url));
@@ -77,17 +77,43 @@ export class Guest implements LabGuest {
 /** Makes the machines of all guests. Throws LabRunError with what would help. */
 export async function prepareGuests(specs: readonly GuestSpec[], readFile: ReadFile): Promise<OpenGuest> {
   const emulators = new Map<string, Emulator>();
-  for (const spec of specs) {
-    try {
+  try {
+    for (const spec of specs) {
       const own = spec.nics.find((nic) => nic.chip in OWN_CARDS);
       const netDevice = own === undefined ? 'none' : OWN_CARDS[own.chip as keyof typeof OWN_CARDS];
-      emulators.set(spec.name, await makeEmulator(readImage(spec, readFile), { netDevice, mac: own?.mac }));
-    } catch (error) {
-      if (!(error instanceof GuestError)) throw error;
-      throw new LabRunError(`guest "${spec.name}": ${error.message}`, ['hosts', spec.name]);
+      const image = readImage(spec, readFile);
+      emulators.set(spec.name, await makeEmulator(image, { netDevice, mac: own?.mac }).catch(sayWhose(spec)));
     }
+  } catch (error) {
+    for (const emulator of emulators.values()) void emulator.destroy();
+    throw error;
   }
   return (spec, parts) => new Guest(spec, emulators.get(spec.name)!, parts);
+}
+
+/** What would keep guests from starting: files that are not there or not what they should be. */
+export function tryGuests(specs: readonly GuestSpec[], readFile: ReadFile): LabRunError[] {
+  return specs.flatMap((spec) => {
+    try {
+      const image = readImage(spec, readFile);
+      try {
+        checkImage(image);
+      } catch (error) {
+        sayWhose(spec)(error);
+      }
+      return [];
+    } catch (error) {
+      if (error instanceof LabRunError) return [error];
+      throw error;
+    }
+  });
+}
+
+function sayWhose(spec: GuestSpec): (error: unknown) => never {
+  return (error) => {
+    if (!(error instanceof GuestError)) throw error;
+    throw new LabRunError(`guest "${spec.name}": ${error.message}`, ['hosts', spec.name]);
+  };
 }
 
 function readImage(spec: GuestSpec, readFile: ReadFile): GuestImage {
@@ -100,7 +126,8 @@ function readImage(spec: GuestSpec, readFile: ReadFile): GuestImage {
     if (name !== undefined) return readNamed(spec, key, name, readFile);
     const path = FIRMWARE[key].find((each) => existsSync(each));
     if (path !== undefined) return readFileSync(path);
-    throw new GuestError('there is no SeaBIOS: npm run guests, or apt install seabios, would help');
+    const help = 'npm run guests, or apt install seabios, would help';
+    throw new LabRunError(`guest "${spec.name}": there is no SeaBIOS: ${help}`, ['hosts', spec.name]);
   };
   return {
     bios: firmware('bios'),

@@ -31,6 +31,8 @@ const NAP_SLACK_NS = 60_000;
 const NAP_WITH_PORTS_NS = 50_000;
 /** Beside a guest: while something has happened as lately as this, the next thing is waited for without sleep. */
 const BUSY_NS = 5_000_000;
+/** What a QEMU or a guest holds cannot be seen: when nothing has come for so long, nothing is on its way. */
+const STILL_NS = 50_000_000;
 const PROGRESS_NS = 500_000_000;
 
 export async function runLive(lab: Lab, options: LiveOptions): Promise<void> {
@@ -54,7 +56,12 @@ export async function runLive(lab: Lab, options: LiveOptions): Promise<void> {
     return signal.aborted || lab.trafficEnded;
   });
   lab.stopTraffic();
-  await pump(lab, clock.now() + DRAIN_LIMIT_NS, () => lab.quiet);
+  const stillNs = lab.guests.length > 0 || lab.hosts.some((host) => host.board !== null) ? STILL_NS : 0;
+  let stillSince = clock.now();
+  await pump(lab, stillSince + DRAIN_LIMIT_NS, () => {
+    if (!lab.quiet) stillSince = clock.now();
+    return lab.quiet && clock.now() - stillSince >= stillNs;
+  });
   lab.close();
   lab.finish();
 }

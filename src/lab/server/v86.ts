@@ -165,7 +165,8 @@ function ownBuffer(bytes: Uint8Array): ArrayBuffer {
   return own.buffer;
 }
 
-function checkImage(image: GuestImage): void {
+/** Throws GuestError with what is wrong with an image, as far as it can be seen without starting it. */
+export function checkImage(image: GuestImage): void {
   const { bios, vgaBios, cdrom, kernel, initrd, commandLine = '', memoryBytes } = image;
   if (!(memoryBytes >= 16 * MIB && memoryBytes <= 2048 * MIB) || !Number.isInteger(Math.log2(memoryBytes))) {
     throw new GuestError(

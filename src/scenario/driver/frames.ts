@@ -128,6 +128,7 @@ function cuts(bench: Bench): number[] {
 
 export const giants: Scenario = {
   name: 'giants',
+  needs: 'long frames',
   description:
     'what is longer than 1514 bytes is refused and counted once, a VLAN tag makes it 1518; smaller ones follow',
   run: async (bench) => {

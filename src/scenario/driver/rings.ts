@@ -85,7 +85,7 @@ export const receiveRingFull: Scenario = {
 
 export const transmitRingFull: Scenario = {
   name: 'transmit ring full',
-  needs: 'transmit interrupts',
+  needs: 'transmit ring',
   description:
     'the queue stops before the ring overflows, wakes when there is room, and every packet leaves in order',
   run: async (bench) => {
@@ -103,7 +103,11 @@ export const transmitRingFull: Scenario = {
       check.equal('the queue stops', queue.stopped, true);
       const held = device.ops.held!();
       check.that('the ring is in use', held > 0 && held < 16, () => `${held} packets of 16`);
-      check.equal('the rest waits in the queue', device.queued, frames.length - held - (device.tx.packets - packets));
+      check.equal(
+        'the rest waits in the queue',
+        device.queued,
+        frames.length - held - (device.tx.packets - packets),
+      );
       line.enable();
       await bench.until('all of them arrive', () => subject.far.received.length >= frames.length);
       check.none('they arrive as they were sent', firstDifference(subject.far.received, frames));
