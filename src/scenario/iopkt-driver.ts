@@ -25,13 +25,13 @@ interface Kind {
 const KINDS = {
   pcn: {
     module: pcnModule,
-    can: ['PCnet', 'transmit ring', 'long frames'],
+    can: ['PCnet', 'transmit ring', 'long frames', 'cable'],
     stats: (softc) => ({ ...(softc as pcn_softc).sc_ev }),
     settled: () => true,
   },
   speedo: {
     module: speedoModule,
-    can: ['transmit ring', 'long frames'],
+    can: ['transmit ring', 'long frames', 'cable'],
     stats: (softc) => ({ ...(softc as speedo_dev).events }),
     settled: (softc) => (softc as speedo_dev).setup_slot < 0,
   },

@@ -3,6 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { hasQemu } from '../../test/vocabulary/qemu.ts';
 import { X86_DESKTOP } from '../kernel/profile.ts';
+import { DIFFERENCES } from './differences.ts';
 import { DRIVER_SCENARIOS } from './driver/all.ts';
 import { iopktDriver, scenariosFor } from './iopkt-driver.ts';
 import { modelSubject } from './model-subject.ts';
@@ -34,21 +35,23 @@ describe.each([
   );
 });
 
+// QEMU's cards send while the doorbell rings: these drivers look at their ring again then, and it never fills. Its PHY of the
+// 8255x says that there is a link whatever the cable does.
 describe.runIf(hasQemu).each([
-  ['pcn', 'pcnet'],
-  ['speedo', 'i82557b'],
-  ['speedo', 'i82558b'],
-  ['speedo', 'i82559er'],
-] as const)('%s on the %s of QEMU', (driver, model) => {
-  const open = qemuSubject(`qemu:${model}`, now, model);
-  // It sends while the doorbell rings: these drivers look at their ring again then, and it never fills.
-  const lacks: Need[] = model === 'i82557b' ? ['long frames', 'transmit ring'] : ['transmit ring'];
+  ['pcn', 'pcnet', ['transmit ring']],
+  ['speedo', 'i82557b', ['transmit ring', 'cable', 'long frames']],
+  ['speedo', 'i82558b', ['transmit ring', 'cable']],
+  ['speedo', 'i82559er', ['transmit ring', 'cable']],
+] as const)('%s on the %s of QEMU', (driver, model, lacks) => {
+  const subject = `qemu:${model}`;
+  const open = qemuSubject(subject, now, model);
   test.each(scenariosFor(driver, DRIVER_SCENARIOS, lacks).map(({ name }) => name))(
     'goes through "%s"',
     { timeout: 120_000 },
     async (scenario) => {
       const [result] = await runScenarios(open, { names: [scenario], makeDriver: iopktDriver(driver) });
-      expect(result.outcome, result.detail).not.toBe('fail');
+      const known = DIFFERENCES.some((row) => row.scenario === scenario && row.subject === subject);
+      expect(result.outcome, result.detail).toBe(known ? 'differs' : 'pass');
     },
   );
 });

@@ -3,7 +3,7 @@
 // A block is done when its frame is in the chip's FIFO. Few ask for an interrupt: what was sent is taken back by the next
 // start, by the interrupt of every eighth block, which also gets a full ring going again, or by the monitor.
 
-import { CB, CMD, COMMAND, STATUS, TBD, TBD_BYTES, TX_COUNT } from '../../chips/i8255x/blocks.ts';
+import { CB, CMD, COMMAND, STATUS, TBD_BYTES, TX_COUNT } from '../../chips/i8255x/blocks.ts';
 import { CUC } from '../../chips/i8255x/sheet.ts';
 import { IFF_OACTIVE, IFF_RUNNING } from '../../iopkt/flags.ts';
 import type { ifnet } from '../../iopkt/ifnet.ts';
@@ -88,7 +88,8 @@ function encapsulate(sc: speedo_dev, packet: Mbuf): boolean {
     u32[tbd + 1] = length;
     tbd += 2;
   }
-  u32[tbd - 1] |= TBD.EL << 16;
+  // Both TBDs inside an extended block may be read, whatever the number says.
+  if (count === 1) u32[tbd + 1] = 0;
   u32[(at + CB.TBD_ARRAY) >> 2] = sc.extended ? array + INNER_TBD_BYTES : array;
   u16[(at + CB.BYTE_COUNT) >> 1] = TX_COUNT.EOF;
   u8[at + CB.THRESHOLD] = sc.tx_threshold;

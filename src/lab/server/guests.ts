@@ -23,6 +23,9 @@ const FIRMWARE = {
 } as const;
 
 const OWN_CARDS = { 'v86:ne2k': 'ne2k', 'v86:virtio': 'virtio' } as const;
+/** ECMA-48: control sequences, and control strings up to their end. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they begin with one.
+const TERMINAL_SEQUENCE = /\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|.)/g;
 /** Lines of the console that a report shows. */
 const TAIL_LINES = 8;
 
@@ -49,12 +52,8 @@ export class Guest implements LabGuest {
   }
 
   consoleTail(): string[] {
-    const serial = this.console.serialTail(TAIL_LINES).filter((line) => line !== '');
-    if (serial.length > 0) return serial;
-    return this.console
-      .screenText()
-      .filter((line) => line !== '')
-      .slice(-TAIL_LINES);
+    const serial = printable(this.console.serialTail(TAIL_LINES));
+    return serial.length > 0 ? serial : printable(this.console.screenText()).slice(-TAIL_LINES);
   }
 
   listen(listener: (text: string) => void): () => void {
@@ -72,6 +71,13 @@ export class Guest implements LabGuest {
     this.console.close();
     void this.emulator.destroy();
   }
+}
+
+/** The lines with something in them, without what a terminal would obey: its answers would land in somebody's shell. */
+export function printable(lines: readonly string[]): string[] {
+  return lines
+    .map((line) => line.replace(TERMINAL_SEQUENCE, '').replace(/\p{Cc}/gu, ''))
+    .filter((line) => line !== '');
 }
 
 /** Makes the machines of all guests. Throws LabRunError with what would help. */

@@ -71,6 +71,7 @@ export const restarts: Scenario = {
     await bench.up();
     const { device, host, subject, check } = bench;
     for (let round = 0; round < 5; round++) {
+      await bench.reaped();
       const before = { far: subject.far.frames, sent: device.tx.packets };
       for (let i = 0; i < 60; i++) host.send(device, bench.frameOut(800));
       for (let i = 0; i < 20; i++) subject.far.send(bench.frame(400));

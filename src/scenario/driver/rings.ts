@@ -7,6 +7,7 @@ import { echoSome, firstDifference } from '../traffic.ts';
 
 export const link: Scenario = {
   name: 'link',
+  needs: 'cable',
   description:
     'a pulled cable is noticed, what is offered then is dropped and counted, and traffic flows when it is back',
   run: async (bench) => {
@@ -32,6 +33,7 @@ export const link: Scenario = {
 
 export const openWithoutLink: Scenario = {
   name: 'open without link',
+  needs: 'cable',
   description: 'a device that is opened without a cable has no carrier until there is one',
   run: async (bench) => {
     const { subject, check } = bench;
@@ -96,18 +98,16 @@ export const transmitRingFull: Scenario = {
     for (let round = 0; round < 4; round++) {
       await bench.quiet();
       const frames = Array.from({ length: 100 }, (_, i) => bench.frameOut(60 + 14 * i));
+      const before = device.tx.packets + device.ops.held!();
       // Without interrupts the driver does not hear that anything has left.
-      const { packets } = device.tx;
       line.disable();
       for (const bytes of frames) host.send(device, bytes);
       check.equal('the queue stops', queue.stopped, true);
       const held = device.ops.held!();
       check.that('the ring is in use', held > 0 && held < 16, () => `${held} packets of 16`);
-      check.equal(
-        'the rest waits in the queue',
-        device.queued,
-        frames.length - held - (device.tx.packets - packets),
-      );
+      // A card with a FIFO may be done with some already.
+      const taken = device.tx.packets + held - before;
+      check.equal('the rest waits in the queue', device.queued, frames.length - taken);
       line.enable();
       await bench.until('all of them arrive', () => subject.far.received.length >= frames.length);
       check.none('they arrive as they were sent', firstDifference(subject.far.received, frames));
