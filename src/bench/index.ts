@@ -4,6 +4,7 @@
 
 import { Worker } from 'node:worker_threads';
 import type { Measurement } from './measure.ts';
+import type { BenchDriver } from './path.ts';
 import type { BenchCase } from './worker.ts';
 
 export interface BenchRow {
@@ -21,6 +22,8 @@ export interface BenchOptions {
   quick?: boolean;
   /** Told what is measured next. */
   progress?: (what: string) => void;
+  /** Driver under test. Default pcnet32. */
+  driver?: BenchDriver;
 }
 
 const SIZES = [60, 1514];
@@ -34,7 +37,7 @@ export async function runBench(options: BenchOptions = {}): Promise<BenchRow[]> 
     let ceiling = 0;
     for (const name of CASES) {
       options.progress?.(`${name} ${size} bytes`);
-      const { nsPerPacket, bytesPerPacket } = await runCase({ name, size, seconds });
+      const { nsPerPacket, bytesPerPacket } = await runCase({ name, size, seconds, driver: options.driver });
       if (ceiling === 0) ceiling = nsPerPacket;
       rows.push({
         name: `${name} ${size}`,

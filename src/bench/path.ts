@@ -2,9 +2,14 @@
 // card writes rings by DMA and interrupts, the driver polls, the device layer demultiplexes. What is measured is the
 // wall-clock time JavaScript takes; the virtual clock only drives the events.
 
+import type { DeviceHost, PciChip } from '../bus/host.ts';
 import { PciBus } from '../bus/pci.ts';
+import { I8255x } from '../chips/i8255x/model.ts';
 import { Pcnet } from '../chips/pcnet/model.ts';
+import { pcnModule } from '../drivers/pcn/pcn.ts';
 import { pcnet32Driver } from '../drivers/pcnet32/pcnet32.ts';
+import { speedoModule } from '../drivers/speedo/speedo.ts';
+import { IoPkt } from '../iopkt/manager.ts';
 import { VirtualClock } from '../kernel/clock.ts';
 import { Machine } from '../kernel/machine.ts';
 import { HEADROOM, type Mbuf } from '../mbuf/mbuf.ts';
@@ -20,6 +25,9 @@ export const BATCH = 64;
 const RING = 128;
 /** Virtual time between batches: with none a whole run would be one instant, and one interrupt storm. */
 const BATCH_GAP_NS = 10_000;
+
+/** The driver under test: pcnet32 and pcn on a PCnet, speedo on an 82559. */
+export type BenchDriver = 'pcnet32' | 'pcn' | 'speedo';
 
 /** A medium that takes no time: what is sent is counted and given back, what arrives is put in by hand. */
 class BenchMedium implements Medium {
@@ -56,7 +64,7 @@ export class BenchHost {
   received = 0;
   private fcs = 0;
 
-  constructor() {
+  constructor(driver: BenchDriver = 'pcnet32') {
     this.layer.defaultQdisc = (length) => new PfifoFast(length);
     const bus = new PciBus(this.machine);
     for (let i = 0; i < 2; i++) {
@@ -64,14 +72,23 @@ export class BenchHost {
       const medium = new BenchMedium(new FramePool());
       this.media.push(medium);
       const mac = Uint8Array.of(2, 0, 0, 0, 0, i + 1);
-      bus.plug(3 + i, (host) => new Pcnet(host, medium, { variant: 'Am79C970A', mac }));
+      bus.plug(3 + i, (host) => makeChip(driver, host, medium, mac));
     }
-    bus.register(pcnet32Driver(this.layer, { rxRing: RING, txRing: RING, copybreak: 0 }));
+    if (driver === 'pcnet32')
+      bus.register(pcnet32Driver(this.layer, { rxRing: RING, txRing: RING, copybreak: 0 }));
+    else {
+      const drivers = { 'devnp-pcn.so': pcnModule, 'devnp-speedo.so': speedoModule };
+      new IoPkt(this.layer, { pci: bus, sigsegv: false, drivers }).mount(
+        driver,
+        `receive=${RING},transmit=${RING}`,
+      );
+    }
     this.machine.process(() => {
       for (const device of this.layer.devices) device.open();
     });
     this.devices.push(...this.layer.devices);
-    this.clock.run(10_000_000);
+    // A PHY takes a moment, and its driver looks at it now and then.
+    this.clock.run(driver === 'pcnet32' ? 10_000_000 : 5_000_000_000);
     for (const device of this.devices) {
       if (!device.carrier) throw new Error(`${device.name} has no carrier`);
     }
@@ -156,6 +173,12 @@ export class BenchHost {
   private take(receive: (m: Mbuf) => void): void {
     this.layer.packetTypes.add({ name: 'bench', type: ETH_P_IP, device: null, receive });
   }
+}
+
+function makeChip(driver: BenchDriver, host: DeviceHost, medium: Medium, mac: Uint8Array): PciChip {
+  return driver === 'speedo'
+    ? new I8255x(host, medium, { model: 'i82559c', mac, negotiationNs: 1_000_000 })
+    : new Pcnet(host, medium, { variant: 'Am79C970A', mac });
 }
 
 function writeHeader(u8: Uint8Array, at: number, destination: Uint8Array): void {

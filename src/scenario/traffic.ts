@@ -9,7 +9,7 @@ import { PATIENCE_MS } from './limits.ts';
 /** Frames outstanding: a quarter of the driver's default ring, and less than any socket buffer holds. */
 const WINDOW = 16;
 /** How many unwanted frames go before one whose arrival says that they were looked at. */
-const UNSEEN_BATCH = 32;
+const UNSEEN_BATCH = 16;
 
 /** Where a stream is checked: frames come back in order, each as it is expected. */
 class Expected {
@@ -158,7 +158,8 @@ export async function hears(
     got.push(...host.received.filter((bytes) => numberOf(bytes) !== number));
     host.clear();
   }
-  check.none(what, firstDifference(got, wanted));
+  const difference = firstDifference(got, wanted);
+  check.none(what, difference === '' ? '' : `${difference}; ${bench.books()}`);
 }
 
 /** What is different between two lists of frames. */

@@ -81,7 +81,8 @@ export function pcn_stop(ifp: ifnet, disable: number): void {
   NW_SIGUNLOCK(ifp.if_snd_ex!, sc_iopkt);
   ifp.if_flags &= ~(IFF_RUNNING | IFF_OACTIVE);
   ifp.if_timer = 0;
-  if (wasRunning) pcn_rxintr(sc, WTP());
+  // Also when we are in there already: a protocol may have us stopped while it is handed a packet.
+  pcn_rxintr(sc, WTP());
   if (disable === 0) return;
   sc.sc_lost = false;
   if (sc.sc_iid !== -1) InterruptDetach(sc.sc_iid);

@@ -76,10 +76,11 @@ function txintr(sc: pcn_softc, ifp: ifnet, wtp: nw_work_thread): void {
 /** Passes up what the chip has given back: at most once around the ring. Stack context after the chip was halted, too. */
 export function pcn_rxintr(sc: pcn_softc, wtp: nw_work_thread): void {
   const { sc_rxring: ring } = sc;
+  const { dma } = sc.sc_pci;
   const mask = ring.count - 1;
   for (let i = 0; i <= mask; i++) {
     const index = sc.sc_rxnext;
-    CACHE_INVAL(null, ring.address, ring.address, 16);
+    dma.syncForCpu(ring.address, 16);
     // A protocol may have stopped us, for good, from within if_input.
     if (sc.sc_rxmbuf[index] === null || ring.owned(index)) return;
     const status = ring.status(index);

@@ -1,18 +1,116 @@
-import { describe, test } from 'vitest';
-import { frame, returned } from '../../../test/vocabulary/bench.ts';
+// What is the PCnet's own, in a driver of the BSD kind.
+
+import { describe, expect, test } from 'vitest';
+import { frame, MILLISECOND, SECOND } from '../../../test/vocabulary/bench.ts';
 import { IopktHost } from '../../../test/vocabulary/iopkt-host.ts';
+import { COMMAND_INTX_DISABLE, PCI_COMMAND } from '../../bus/pci-config.ts';
+import { RMD1 } from '../../chips/pcnet/ring.ts';
+import { CSR0, DWIO } from '../../chips/pcnet/sheet.ts';
+import { TX_DEFERRED, TX_LATE_COLLISION, TX_NO_CARRIER, TX_RETRY } from '../../wire/medium.ts';
+import type { pcn_softc } from './softc.ts';
 
 describe.each(['Am79C970A', 'Am79C973'] as const)('%s', (chip) => {
-  test('passes frames both ways', () => {
+  test('nicinfo gets what io-pkt knows of any interface, and nothing of the chip', () => {
     const host = new IopktHost({ driver: 'pcn', chip });
-    const sizes = Array.from({ length: 1455 }, (_, i) => 60 + i);
-    host.echo = true;
-    for (const size of sizes) {
-      host.wire.deliver(frame(size, size));
-      host.run(100_000);
-      host.expectReceived(frame(size, size));
-      host.expectFrame(returned(frame(size, size)));
-    }
+    const config = host.config();
+    expect(config.device_description).toBe('pcn0');
+    expect([config.vendor_id, config.num_irqs, config.phy_addr]).toEqual([0, 0, -1]);
+    expect(host.stats().un_estats.valid_stats).toBe(0);
+  });
+
+  test('what became of frames on a shared medium', () => {
+    const host = new IopktHost({ driver: 'pcn', chip, options: 'speed=10,duplex=0' });
+    host.wire.outcomes.push(0, 1, 3 | TX_DEFERRED, TX_RETRY, TX_LATE_COLLISION | 2, TX_NO_CARRIER, 0);
+    for (let i = 0; i < 7; i++) host.send(frame(60, i));
+    host.run();
+    host.expectFrame(frame(60, 0), frame(60, 1), frame(60, 2), frame(60, 6));
+    const ifp = host.ifp();
+    expect([ifp.if_opackets, ifp.if_oerrors, ifp.if_collisions]).toEqual([4, 3, 1 + 3 + 16]);
+    const { sc_ev } = host.softc<pcn_softc>();
+    expect(sc_ev).toMatchObject({ tx_retry_errors: 1, tx_late_collisions: 1, tx_carrier_errors: 1 });
+    host.wire.deliverDamaged(frame(100));
+    host.run();
+    expect([sc_ev.rx_crc_errors, ifp.if_ierrors]).toEqual([1, 1]);
     host.expectConserved();
   });
+
+  test('a frame of which the chip has given back the beginning only is waited for', () => {
+    const host = new IopktHost({ driver: 'pcn', chip });
+    const sc = host.softc<pcn_softc>();
+    const { u32 } = host.machine.memory;
+    // As a card that stores STP and OWN first, and ENP with a second write.
+    const at = (sc.sc_rxring.address >> 2) + 4 * sc.sc_rxnext;
+    const word = u32[at + 1];
+    u32[at + 1] = (word & ~RMD1.OWN) | RMD1.STP;
+    host.machine.process(() => host.pcis[0].registers(1).write32(DWIO.RDP, CSR0.IENA));
+    host.io.protocolStarts === undefined;
+    host.io.request('poll', () =>
+      host.io.call(host.ifp().if_dev, 'poll', () => sc.sc_inter.func!(sc, host.io.thread)),
+    );
+    expect([sc.sc_rxnext, sc.sc_ev.rx_length_errors]).toEqual([0, 0]);
+    u32[at + 1] = word;
+    for (let i = 0; i < 100; i++) {
+      host.wire.deliver(frame(100, i));
+      host.run(100_000);
+    }
+    expect(host.receivedCount).toBe(100);
+  });
+
+  test('a card that comes back with its interrupt asserted does not storm', () => {
+    const host = new IopktHost({ driver: 'pcn', chip });
+    const pci = host.pcis[0];
+    const command = pci.readConfig(PCI_COMMAND, 2);
+    for (let i = 0; i < 2; i++) {
+      pci.writeConfig(PCI_COMMAND, 2, COMMAND_INTX_DISABLE);
+      host.send(frame(100));
+      // The chip, which nobody could halt, receives on.
+      host.wire.deliver(frame(100, 1), frame(100, 2));
+      host.runUntil(() => !host.device().carrier);
+      host.wire.deliver(frame(100, 3));
+      pci.writeConfig(PCI_COMMAND, 2, command);
+      host.runUntil(() => host.device().carrier);
+      const line = host.machine.irq.line(pci.irq);
+      expect([line.masked, line.shut]).toEqual([false, '']);
+      host.received.length = 0;
+      host.wire.deliver(frame(100, 4));
+      host.run();
+      host.expectReceived(frame(100, 4));
+      host.expectConserved();
+    }
+  });
+
+  test('an underflow, which turns the transmitter off, is got over', () => {
+    const host = new IopktHost({ driver: 'pcn', chip, bitsPerSecond: 10_000_000 });
+    const sc = host.softc<pcn_softc>();
+    for (let i = 0; i < 6; i++) host.send(frame(1000, i), [300, 300]);
+    // The driver's second descriptor of a frame is not there when the chip comes to it.
+    const ring = sc.sc_txring;
+    ring.take((sc.sc_txdirty + 10) % ring.count);
+    host.run(2 * SECOND);
+    expect(sc.sc_ev.tx_underflows + sc.sc_ev.tx_timeouts).toBeGreaterThan(0);
+    host.run(10 * SECOND);
+    host.wire.frames.length = 0;
+    for (let i = 0; i < 100; i++) host.send(frame(100, i));
+    host.run(SECOND);
+    expect(host.wire.frames.length).toBe(100);
+    host.expectConserved();
+  });
+});
+
+test('two register accesses that belong together are not torn apart', () => {
+  const host = new IopktHost({ driver: 'pcn', chip: 'Am79C970A' });
+  const sc = host.softc<pcn_softc>();
+  // A frame before each access of the chip: its interrupt comes in the middle of what the tick does.
+  let number = 0;
+  host.card.onAccess = () => {
+    if (number < 5000 && number % 2 === 0) host.wire.deliver(frame(60, number));
+    number++;
+  };
+  host.run(4 * SECOND);
+  host.card.onAccess = null;
+  host.run(MILLISECOND);
+  expect(number).toBeGreaterThan(5000);
+  expect(host.receivedCount + host.ifp().if_ierrors).toBe(2500);
+  expect(sc.sc_ev.restarts).toBe(0);
+  expect(host.device().carrier).toBe(true);
 });

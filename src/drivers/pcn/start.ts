@@ -6,7 +6,7 @@ import { IFF_OACTIVE, IFF_RUNNING } from '../../iopkt/flags.ts';
 import type { ifnet } from '../../iopkt/ifnet.ts';
 import { IFQ_DEQUEUE } from '../../iopkt/ifq.ts';
 import { NW_SIGUNLOCK_P } from '../../iopkt/locks.ts';
-import { CACHE_FLUSH, CACHE_INVAL, M_DONTWAIT, m_freem, mbuf_phys } from '../../iopkt/mbuf.ts';
+import { CACHE_FLUSH, M_DONTWAIT, m_freem, mbuf_phys } from '../../iopkt/mbuf.ts';
 import { M_COPYALL, m_dup } from '../../iopkt/mbuf-ops.ts';
 import type { Mbuf } from '../../mbuf/mbuf.ts';
 import { pcn_recover } from './recover.ts';
@@ -112,12 +112,13 @@ function flatten(sc: pcn_softc, packet: Mbuf): Mbuf | null {
 /** Takes back what the chip is done with. if_snd_ex held. */
 export function pcn_txreap(sc: pcn_softc): void {
   const { sc_txring: ring, sc_txmbuf } = sc;
+  const { dma } = sc.sc_pci;
   const ifp = sc.sc_ethercom.ec_if;
   const { count } = ring;
   let troubles = 0;
   while (sc.sc_txfree < count) {
     const index = sc.sc_txdirty;
-    CACHE_INVAL(null, ring.address, ring.address, 4);
+    dma.syncForCpu(ring.address, 4);
     if (ring.owned(index)) break;
     const status = ring.status(index);
     if ((status & (ERR | MORE | ONE)) !== 0) noteStatus(sc, index, status);

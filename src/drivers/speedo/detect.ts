@@ -26,7 +26,7 @@ import {
   interrupt_entry_init,
   interrupt_entry_remove,
 } from '../../iopkt/interrupt.ts';
-import { NW_SIGLOCK, NW_SIGUNLOCK, nw_mutex_init } from '../../iopkt/locks.ts';
+import { NW_SIGLOCK, NW_SIGUNLOCK } from '../../iopkt/locks.ts';
 import type { IoPkt } from '../../iopkt/manager.ts';
 import { MDI_DeRegister } from '../../iopkt/mdi.ts';
 import { NIC_CONNECTOR_MII, NIC_FLAG_LINK_DOWN, NIC_FLAG_MULTICAST } from '../../iopkt/nic.ts';
@@ -118,7 +118,6 @@ function speedo_attach(_parent: device | null, sc: speedo_dev, arg: unknown): nu
   sc.iopkt = iopkt;
   sc.pci = pci;
   sc.regs = pci.registers(0);
-  sc.mutex = nw_mutex_init(`${sc.dv_xname} hardware`);
   cfg.lan = sc.dv_unit;
   cfg.flags = NIC_FLAG_MULTICAST | NIC_FLAG_LINK_DOWN;
   cfg.mtu = cfg.mru = 1514;
@@ -261,9 +260,9 @@ export function speedo_init(ifp: ifnet): number {
   if (!configure(sc) || !attachInterrupt(sc)) return giveUp(sc, EIO);
   sc.lost = false;
   sc.running = true;
+  NW_SIGLOCK(ifp.if_snd_ex!, iopkt);
   // From here the controller owns the receive buffers.
   speedo_ru_start(sc);
-  NW_SIGLOCK(ifp.if_snd_ex!, iopkt);
   ifp.if_flags_tx |= IFF_RUNNING;
   ifp.if_flags_tx &= ~IFF_OACTIVE;
   ifp.if_flags |= IFF_RUNNING;
@@ -286,11 +285,14 @@ function giveUp(sc: speedo_dev, error: number): number {
 
 /** A chip fresh from reset gets bases, dump address, configuration and addresses. False: it does not take them. */
 function configure(sc: speedo_dev): boolean {
+  const mutex = sc.ecom.ec_if.if_snd_ex!;
+  NW_SIGLOCK(mutex, sc.iopkt);
   const given =
     speedo_cu(sc, CUC.LOAD_BASE, 0) &&
     speedo_ru(sc, RUC.LOAD_BASE, 0) &&
     speedo_cu(sc, CUC.LOAD_DUMP_ADDRESS, sc.dump) &&
     speedo_first_setup(sc);
+  NW_SIGUNLOCK(mutex, sc.iopkt);
   if (!given) return false;
   for (let ms = 0; ms < SETUP_MS; ms++) {
     if (speedo_setup_done(sc)) return true;
@@ -323,7 +325,8 @@ export function speedo_stop(ifp: ifnet, disable: number): void {
   ifp.if_flags_tx &= ~(IFF_RUNNING | IFF_OACTIVE);
   NW_SIGUNLOCK(ifp.if_snd_ex!, sc.iopkt);
   ifp.if_flags &= ~(IFF_RUNNING | IFF_OACTIVE);
-  if (wasRunning) speedo_receive(sc, WTP());
+  // Also when we are in there already: a protocol may have us stopped while it is handed a packet.
+  speedo_receive(sc, WTP());
   if (disable === 0) return;
   sc.lost = false;
   if (sc.iid !== -1) InterruptDetach(sc.iid);

@@ -131,8 +131,8 @@ function statistics(sc: speedo_dev): nic_stats_t {
   if (sc.running) {
     NW_SIGLOCK(ifp.if_snd_ex!, sc.iopkt);
     speedo_transmit_complete(sc);
-    NW_SIGUNLOCK(ifp.if_snd_ex!, sc.iopkt);
     speedo_update_stats(sc);
+    NW_SIGUNLOCK(ifp.if_snd_ex!, sc.iopkt);
   }
   stats.txed_ok = ifp.if_opackets;
   stats.rxed_ok = ifp.if_ipackets;

@@ -1,7 +1,6 @@
 // The system control block and PORT: commands, resets. Software Developer Manual 6.3.2 and 6.3.3.
 
 import { CSR, CUC_SHIFT, PORT, RUC, SCB_CONTROL } from '../../chips/i8255x/sheet.ts';
-import { NW_SIGLOCK, NW_SIGUNLOCK } from '../../iopkt/locks.ts';
 import type { speedo_dev } from './softc.ts';
 
 /** What a byte reads when nobody answers: states 3 of the CU and 15 of the RU do not exist. */
@@ -21,7 +20,10 @@ function accepted({ regs }: speedo_dev): boolean {
   return false;
 }
 
-/** Gives a CU command, with `pointer` unless that is negative. False: the chip does not take it. */
+/**
+ * Gives a CU command, with `pointer` unless that is negative. False: the chip does not take it. if_snd_ex held, as for every
+ * command: it is two writes, and must have been accepted before the next.
+ */
 export function speedo_cu(sc: speedo_dev, command: number, pointer: number): boolean {
   return scb(sc, command << CUC_SHIFT, pointer);
 }
@@ -32,18 +34,14 @@ export function speedo_ru(sc: speedo_dev, command: number, pointer: number): boo
 }
 
 function scb(sc: speedo_dev, command: number, pointer: number): boolean {
-  const { regs, mutex, iopkt } = sc;
-  NW_SIGLOCK(mutex, iopkt);
-  const free = accepted(sc);
-  if (free) {
-    if (pointer >= 0) regs.write32(CSR.SCB_POINTER, pointer);
-    regs.write8(CSR.SCB_COMMAND, command);
-  }
-  NW_SIGUNLOCK(mutex, iopkt);
-  return free;
+  const { regs } = sc;
+  if (regs.read8(CSR.SCB_COMMAND) !== 0 && !accepted(sc)) return false;
+  if (pointer >= 0) regs.write32(CSR.SCB_POINTER, pointer);
+  regs.write8(CSR.SCB_COMMAND, command);
+  return true;
 }
 
-/** Lets the receive unit begin at the next free descriptor. */
+/** Lets the receive unit begin at the next free descriptor. if_snd_ex held. */
 export function speedo_ru_start(sc: speedo_dev): boolean {
   return speedo_ru(sc, RUC.START, sc.rx_rfd[sc.rx_next]);
 }

@@ -95,8 +95,8 @@ export function speedo_MDI_MonitorPhy(sc: speedo_dev): void {
   // What arrives says that the link is there; a forced one never failed to be.
   const unknown = sc.cfg.media_rate <= 0 || (sc.cfg.flags & NIC_FLAG_LINK_DOWN) !== 0;
   if ((silent || unknown || sc.force_media) && sc.mdi.value !== null) MDI_MonitorPhy(sc.mdi.value);
-  speedo_update_stats(sc);
   NW_SIGLOCK(ifp.if_snd_ex!, sc.iopkt);
+  speedo_update_stats(sc);
   speedo_transmit_complete(sc);
   if (IFQ_IS_EMPTY(ifp.if_snd)) NW_SIGUNLOCK(ifp.if_snd_ex!, sc.iopkt);
   else speedo_start(ifp);

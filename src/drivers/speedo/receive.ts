@@ -6,6 +6,7 @@
 
 import { RFD, RFD_COMMAND, RFD_COUNT, RFD_STATUS } from '../../chips/i8255x/blocks.ts';
 import { CSR, RUS, RUS_SHIFT, SCB_STATUS } from '../../chips/i8255x/sheet.ts';
+import { NW_SIGLOCK_P, NW_SIGUNLOCK_P } from '../../iopkt/locks.ts';
 import {
   CACHE_FLUSH,
   CACHE_INVAL,
@@ -39,7 +40,7 @@ export function speedo_receive(sc: speedo_dev, wtp: nw_work_thread): void {
     const m = sc.rx_mbuf[slot];
     // A protocol may have stopped us, for good, from within if_input.
     if (m === null) return;
-    CACHE_INVAL(null, rfd, rfd, SPEEDO_RX_DATA);
+    sc.pci.dma.syncForCpu(rfd, SPEEDO_RX_DATA);
     const status = u16[(rfd + RFD.STATUS) >> 1];
     if ((status & C) === 0) return;
     sc.rx_next = slot + 1 === rx_count ? 0 : slot + 1;
@@ -123,11 +124,14 @@ function link(u16: Uint16Array, rfd: number, to: number): void {
 }
 
 /** The receive unit left the ready state: on it goes, where the next free buffer is. */
-export function speedo_receive_resume(sc: speedo_dev): void {
+export function speedo_receive_resume(sc: speedo_dev, wtp: nw_work_thread): void {
+  const mutex = sc.ecom.ec_if.if_snd_ex!;
   const state = (sc.regs.read8(CSR.SCB_STATUS) & SCB_STATUS.RUS) >> RUS_SHIFT;
   if (state === RUS.READY) return;
   sc.events.rx_restarts++;
+  NW_SIGLOCK_P(mutex, sc.iopkt, wtp);
   speedo_ru_start(sc);
+  NW_SIGUNLOCK_P(mutex, sc.iopkt, wtp);
 }
 
 /** A buffer for every slot, those that have one keep it, and all of them free; false: there were too few. */

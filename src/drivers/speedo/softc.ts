@@ -1,7 +1,8 @@
 // What the driver keeps of one card: speedo_dev_t.
 //
 //   transmit  a ring of transmit command blocks (TxCB), each with the TBDs of one packet behind it. tx_dirty ... tx_next - 1
-//             are the chip's or finished, tx_free is what is left; tx_mbuf has the packet of a block. Guarded by if_snd_ex.
+//             are the chip's or finished, tx_free is what is left; tx_mbuf has the packet of a block. Guarded by if_snd_ex,
+//             which start is called with, and with the ring the SCB's commands.
 //             The last block of all has the S bit: there the command unit waits (cu_tail).
 //   set-up    three blocks of their own: configure, individual address, multicast. A change while traffic flows is linked
 //             into the ring by a block that does nothing (setup_slot) and leads there.
@@ -21,7 +22,6 @@ import type { shutdownhook } from '../../iopkt/hooks.ts';
 import { ifmedia } from '../../iopkt/ifmedia.ts';
 import type { ifnet } from '../../iopkt/ifnet.ts';
 import { _iopkt_inter } from '../../iopkt/interrupt.ts';
-import type { nw_mutex } from '../../iopkt/locks.ts';
 import type { IoPkt } from '../../iopkt/manager.ts';
 import type { mdi_t } from '../../iopkt/mdi.ts';
 import { nic_config_t, nic_stats_t } from '../../iopkt/nic.ts';
@@ -83,8 +83,6 @@ export class speedo_dev extends device {
   iopkt!: IoPkt;
   pci!: PciDevice;
   regs!: Registers;
-  /** Guards the SCB: a command is two writes and must have been accepted before the next. */
-  mutex!: nw_mutex;
   sd_hook: shutdownhook | null = null;
   iid = -1;
   kermask = false;

@@ -86,7 +86,7 @@ export function speedo_process_interrupt(sc: speedo_dev, wtp: nw_work_thread): n
     regs.write8(CSR.SCB_STAT_ACK, causes);
     if ((causes & (FR | RNR)) !== 0) speedo_receive(sc, wtp);
     // A protocol may have stopped us from within if_input.
-    if ((causes & RNR) !== 0 && sc.running) speedo_receive_resume(sc);
+    if ((causes & RNR) !== 0 && sc.running) speedo_receive_resume(sc, wtp);
     if ((causes & (CX | CNA)) !== 0) complete(sc, ifp, wtp);
   }
   return 0;

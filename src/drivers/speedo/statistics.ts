@@ -10,7 +10,7 @@ const STANDARD = 16;
 /** Reads until the dump is complete: it takes some microseconds. */
 const DUMP_READS = 1000;
 
-/** Has the chip dump and clear its counters, and adds them. Stack context. False: it does not answer. */
+/** Has the chip dump and clear its counters, and adds them. if_snd_ex held. False: it does not answer. */
 export function speedo_update_stats(sc: speedo_dev): boolean {
   const { u32 } = sc.iopkt.machine.memory;
   const base = sc.dump >> 2;

@@ -9,7 +9,7 @@ import { IFF_OACTIVE, IFF_RUNNING } from '../../iopkt/flags.ts';
 import type { ifnet } from '../../iopkt/ifnet.ts';
 import { IFQ_DEQUEUE } from '../../iopkt/ifq.ts';
 import { NW_SIGUNLOCK_P } from '../../iopkt/locks.ts';
-import { CACHE_FLUSH, CACHE_INVAL, M_DONTWAIT, m_freem, mbuf_phys } from '../../iopkt/mbuf.ts';
+import { CACHE_FLUSH, M_DONTWAIT, m_freem, mbuf_phys } from '../../iopkt/mbuf.ts';
 import { M_COPYALL, m_dup } from '../../iopkt/mbuf-ops.ts';
 import type { Mbuf } from '../../mbuf/mbuf.ts';
 import { speedo_cu } from './hardware.ts';
@@ -126,7 +126,7 @@ export function speedo_transmit_complete(sc: speedo_dev): void {
   while (sc.tx_free < tx_count) {
     const index = sc.tx_dirty;
     const at = speedo_block(sc, index);
-    CACHE_INVAL(null, at, at, CB.DATA);
+    sc.pci.dma.syncForCpu(at, CB.DATA);
     const status = u16[(at + CB.STATUS) >> 1];
     if ((status & C) === 0) break;
     if (index === sc.setup_slot) {
