@@ -158,8 +158,7 @@ export async function hears(
     got.push(...host.received.filter((bytes) => numberOf(bytes) !== number));
     host.clear();
   }
-  const difference = firstDifference(got, wanted);
-  check.none(what, difference === '' ? '' : `${difference}; ${bench.books()}`);
+  check.none(what, firstDifference(got, wanted));
 }
 
 /** What is different between two lists of frames. */

@@ -19,7 +19,7 @@ import { pcn_media_apply } from './media.ts';
 import { GONE } from './registers.ts';
 import { PCN_RXOFFSET, PCN_SWSTYLE, type pcn_softc, softcOf } from './softc.ts';
 import { pcn_start, pcn_txdrain, pcn_txreap } from './start.ts';
-import { pcn_arm_tick, pcn_count_missed, pcn_link } from './tick.ts';
+import { pcn_arm_tick, pcn_count_missed, pcn_fail_transmit, pcn_link } from './tick.ts';
 
 /** Of the causes in CSR0, IDON is waited for. */
 const CSR3_SETTING = CSR3.IDONM;
@@ -160,13 +160,9 @@ export function pcn_watchdog(ifp: ifnet): void {
   NW_SIGLOCK(ifp.if_snd_ex!, sc.sc_iopkt);
   pcn_txreap(sc);
   const idle = sc.sc_txfree === sc.sc_txring.count;
-  if (!idle) {
-    sc.sc_regs.halt();
-    pcn_txreap(sc);
-    pcn_txdrain(sc, true);
-  }
   NW_SIGUNLOCK(ifp.if_snd_ex!, sc.sc_iopkt);
   if (idle) return;
+  pcn_fail_transmit(sc);
   sc.sc_ev.tx_timeouts++;
   sc.sc_iopkt.machine.log(`${ifp.if_xname}: device timeout`);
   pcn_init(ifp);

@@ -5,7 +5,6 @@ import { frame, MILLISECOND, SECOND } from '../../../test/vocabulary/bench.ts';
 import { IopktHost } from '../../../test/vocabulary/iopkt-host.ts';
 import { COMMAND_INTX_DISABLE, PCI_COMMAND } from '../../bus/pci-config.ts';
 import { RMD1 } from '../../chips/pcnet/ring.ts';
-import { CSR0, DWIO } from '../../chips/pcnet/sheet.ts';
 import { TX_DEFERRED, TX_LATE_COLLISION, TX_NO_CARRIER, TX_RETRY } from '../../wire/medium.ts';
 import type { pcn_softc } from './softc.ts';
 
@@ -42,8 +41,6 @@ describe.each(['Am79C970A', 'Am79C973'] as const)('%s', (chip) => {
     const at = (sc.sc_rxring.address >> 2) + 4 * sc.sc_rxnext;
     const word = u32[at + 1];
     u32[at + 1] = (word & ~RMD1.OWN) | RMD1.STP;
-    host.machine.process(() => host.pcis[0].registers(1).write32(DWIO.RDP, CSR0.IENA));
-    host.io.protocolStarts === undefined;
     host.io.request('poll', () =>
       host.io.call(host.ifp().if_dev, 'poll', () => sc.sc_inter.func!(sc, host.io.thread)),
     );
@@ -82,12 +79,13 @@ describe.each(['Am79C970A', 'Am79C973'] as const)('%s', (chip) => {
   test('an underflow, which turns the transmitter off, is got over', () => {
     const host = new IopktHost({ driver: 'pcn', chip, bitsPerSecond: 10_000_000 });
     const sc = host.softc<pcn_softc>();
+    // Of a frame that waits for the wire the second descriptor is taken away: the chip comes to it too early.
     for (let i = 0; i < 6; i++) host.send(frame(1000, i), [300, 300]);
-    // The driver's second descriptor of a frame is not there when the chip comes to it.
     const ring = sc.sc_txring;
-    ring.take((sc.sc_txdirty + 10) % ring.count);
+    ring.take((sc.sc_txnext + ring.count - 2) % ring.count);
     host.run(2 * SECOND);
-    expect(sc.sc_ev.tx_underflows + sc.sc_ev.tx_timeouts).toBeGreaterThan(0);
+    expect(sc.sc_ev).toMatchObject({ tx_underflows: 1, restarts: 1 });
+    expect(host.ifp().if_oerrors).toBe(1);
     host.run(10 * SECOND);
     host.wire.frames.length = 0;
     for (let i = 0; i < 100; i++) host.send(frame(100, i));

@@ -115,7 +115,6 @@ export function pcn_txreap(sc: pcn_softc): void {
   const { dma } = sc.sc_pci;
   const ifp = sc.sc_ethercom.ec_if;
   const { count } = ring;
-  let troubles = 0;
   while (sc.sc_txfree < count) {
     const index = sc.sc_txdirty;
     dma.syncForCpu(ring.address, 4);
@@ -131,12 +130,10 @@ export function pcn_txreap(sc: pcn_softc): void {
     if (sc.sc_txerrors === 0) ifp.if_opackets++;
     else {
       ifp.if_oerrors++;
-      troubles |= countErrors(sc);
+      countErrors(sc);
     }
   }
   if (sc.sc_txfree === count) ifp.if_timer = 0;
-  // An underflow turns the transmitter off ("CSR3", DXSUFLO).
-  if ((troubles & (UFLO | BUFF)) !== 0) pcn_recover(sc);
 }
 
 /** Errors and collisions of a packet may be spread over its descriptors. */
@@ -145,12 +142,17 @@ function noteStatus(sc: pcn_softc, index: number, status: number): void {
   const errors = sc.sc_txring.errors(index);
   if ((status & ONE) !== 0) ifp.if_collisions++;
   if ((status & MORE) !== 0) ifp.if_collisions += errors & TRC;
+  if ((status & ERR) === 0) return;
   // ERR alone is an error without a name.
-  if ((status & ERR) !== 0) sc.sc_txerrors |= (errors & ~TRC) | 1;
+  sc.sc_txerrors |= (errors & ~TRC) | 1;
+  if ((errors & (UFLO | BUFF)) === 0) return;
+  // It has turned the transmitter off ("CSR3", DXSUFLO), and the rest of the packet never comes back.
+  sc.sc_ev.tx_underflows++;
+  pcn_recover(sc);
 }
 
-/** Counts the errors of the packet at hand by kind and forgets them; returns them. */
-function countErrors(sc: pcn_softc): number {
+/** Counts the errors of the packet at hand by kind and forgets them. */
+function countErrors(sc: pcn_softc): void {
   const { sc_ev, sc_txerrors: errors } = sc;
   sc.sc_txerrors = 0;
   if ((errors & RTRY) !== 0) {
@@ -159,8 +161,6 @@ function countErrors(sc: pcn_softc): number {
   }
   if ((errors & LCAR) !== 0) sc_ev.tx_carrier_errors++;
   if ((errors & LCOL) !== 0) sc_ev.tx_late_collisions++;
-  if ((errors & (UFLO | BUFF)) !== 0) sc_ev.tx_underflows++;
-  return errors;
 }
 
 /**

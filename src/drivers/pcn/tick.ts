@@ -49,7 +49,18 @@ export function pcn_restart(sc: pcn_softc): void {
   const ifp = sc.sc_ethercom.ec_if;
   if (sc.sc_dying || !sc.sc_running) return;
   sc.sc_ev.restarts++;
+  pcn_fail_transmit(sc);
   if (ifp.if_init!(ifp) !== EOK) pcn_lose(sc);
+}
+
+/** Halts the chip: what it has sent counts as that, the rest has failed. Stack context. */
+export function pcn_fail_transmit(sc: pcn_softc): void {
+  const mutex = sc.sc_ethercom.ec_if.if_snd_ex!;
+  NW_SIGLOCK(mutex, sc.sc_iopkt);
+  sc.sc_regs.halt();
+  pcn_txreap(sc);
+  pcn_txdrain(sc, true);
+  NW_SIGUNLOCK(mutex, sc.sc_iopkt);
 }
 
 /** Adds what the chip counted as missed since the last time (CSR112). */
@@ -68,9 +79,7 @@ function pcn_lose(sc: pcn_softc): void {
   const ifp = sc.sc_ethercom.ec_if;
   if (!sc.sc_lost) sc.sc_iopkt.machine.log(`${ifp.if_xname}: the card does not answer`);
   sc.sc_lost = true;
-  NW_SIGLOCK(ifp.if_snd_ex!, sc.sc_iopkt);
-  pcn_txdrain(sc, true);
-  NW_SIGUNLOCK(ifp.if_snd_ex!, sc.sc_iopkt);
+  pcn_fail_transmit(sc);
   ifp.if_stop!(ifp, 0);
   sc.sc_rate = 0;
   // Whatever comes back is fresh from reset.
