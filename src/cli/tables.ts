@@ -1,6 +1,7 @@
 // A run's report as tables for people.
 
 import Table from 'cli-table3';
+import { formatFault } from '../iopkt/fault.ts';
 import type { LabReport } from '../lab/report.ts';
 import { humanBytes, humanCount, humanCounts, humanRate, humanShare, humanTime } from './human.ts';
 
@@ -18,9 +19,22 @@ export function reportTables(report: LabReport): string {
     guestLines(report),
     portLines(report),
     lostLines(report),
+    faultLines(report),
     `\n${conservationLine(report)}`,
   ];
   return `${parts.filter((part) => part !== '').join('\n')}\n`;
+}
+
+/** Who ended a host's io-pkt, and where. */
+function faultLines(report: LabReport): string {
+  const lines = Object.entries(report.hosts).flatMap(([host, { fault }]) =>
+    fault === null
+      ? []
+      : formatFault(fault)
+          .split('\n')
+          .map((line) => `  ${host}: ${line}`),
+  );
+  return lines.length === 0 ? '' : `\nfaults\n${lines.join('\n')}`;
 }
 
 export function conservationLine(report: LabReport): string {

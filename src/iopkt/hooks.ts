@@ -8,7 +8,7 @@ import type { IoPkt } from './manager.ts';
 import { CTX_HOOK, current, IN_STACK } from './self.ts';
 
 export interface shutdownhook {
-  readonly func: (arg: unknown) => void;
+  func: (arg: unknown) => void;
   readonly arg: unknown;
   readonly dev: device | null;
 }

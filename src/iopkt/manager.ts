@@ -248,6 +248,8 @@ export class IoPkt {
   collapse(): void {
     this.interrupts.clear();
     this.stack.clear();
+    // The PCI server takes back what its client had: a card whose hook failed reaches no memory any more.
+    for (const pci of this.pciTaken) pci.disable();
     for (const thread of this.threads) thread.end();
     for (const armed of [...this.callouts]) armed.discard();
     for (const ifp of this.ifnets) {

@@ -2,6 +2,11 @@
 // whole books. QEMU's cards keep none that can be seen from outside: there the plug between the wire and QEMU counts.
 
 import {
+  RECEIVE_DROPS as I8255X_RECEIVE_DROPS,
+  TRANSMIT_ERRORS as I8255X_TRANSMIT_ERRORS,
+  type I8255xCounters,
+} from '../chips/i8255x/counters.ts';
+import {
   RECEIVE_DROPS as PCNET_RECEIVE_DROPS,
   TRANSMIT_ERRORS as PCNET_TRANSMIT_ERRORS,
   type PcnetCounters,
@@ -44,6 +49,28 @@ export function pcnetBooks(counters: PcnetCounters): CardBooks {
         },
         // One frame may be on its way out of the card.
         { place: 'card transmit', taken, missing: leaving === 1 ? 0 : leaving },
+      ];
+    },
+  };
+}
+
+export function i8255xBooks(counters: I8255xCounters): CardBooks {
+  const lossesIn = (): number => add(counters, I8255X_RECEIVE_DROPS);
+  const lossesOut = (): number => add(counters, I8255X_TRANSMIT_ERRORS);
+  return {
+    received: () => counters.received,
+    // Of a frame that was longer than its descriptor's space the first part reaches the driver.
+    delivered: () => counters.delivered + counters.truncated,
+    drops: () => nonZero(counters, [...I8255X_RECEIVE_DROPS, ...I8255X_TRANSMIT_ERRORS]),
+    sums: () => {
+      const { received, looped, delivered, taken, transmitted, waiting } = counters;
+      return [
+        {
+          place: 'card receive',
+          taken: received + looped,
+          missing: received + looped - delivered - lossesIn(),
+        },
+        { place: 'card transmit', taken, missing: taken - transmitted - lossesOut() - waiting },
       ];
     },
   };

@@ -5,9 +5,11 @@ import { formatAddress, maskOf, type Network } from '../inet/address.ts';
 import { formatMac } from '../net/ether.ts';
 import { checkCables } from './check-cables.ts';
 import { checkPorts, checkTraffic } from './check-traffic.ts';
+import { driverFor } from './chips.ts';
 import { checkBroken, nicNames, servedNic, servicePort } from './names.ts';
 import type { Complain, Path } from './problem.ts';
 import type { GuestFile, HostFile, HubFile, LinkFile, PortFile, SwitchFile, TrafficFile } from './schema.ts';
+import { notOneOf } from './schema-parts.ts';
 import type { GuestSpec, HostSpec, LabSpec, ServiceSpec } from './spec.ts';
 
 /** The file's entries, each valid in itself or null. */
@@ -75,12 +77,51 @@ function checkHosts(entries: Entries, complain: Complain): Pick<LabSpec, 'hosts'
       if (host.console !== undefined)
         consoles.claim(host.console, name, complain, ['hosts', name, 'console']);
     } else {
-      const spec = { ...host, name, nics: checkNics(name, number, host.nics) };
+      const nics = checkNics(name, number, host.nics).map((nic) => ({
+        ...nic,
+        driver: host.stack === 'io-pkt' ? null : (nic.driver ?? { name: 'pcnet32' as const }),
+      }));
+      const spec = { ...host, name, nics, drivers: host.drivers ?? neededDrivers(host) };
+      checkStack(name, host, complain);
       checkServices(spec, complain);
       hosts.push(spec);
     }
   }
   return { hosts, guests };
+}
+
+/** What an io-pkt is started with when the file does not say: a driver for every card. */
+function neededDrivers(host: HostFile): HostSpec['drivers'] {
+  const names = host.nics.map((nic) => driverFor(nic.chip, host.stack));
+  return [...new Set(names)].flatMap((name) => (name === null ? [] : [{ name }]));
+}
+
+function checkStack(name: string, host: HostFile, complain: Complain): void {
+  const path: Path = ['hosts', name];
+  const isIopkt = host.stack === 'io-pkt';
+  if (!isIopkt && host.drivers !== undefined)
+    complain([...path, 'drivers'], 'drivers are those of an io-pkt: stack: io-pkt would be right', 'key');
+  if (!isIopkt && host.faults.length > 0)
+    complain([...path, 'faults'], 'faults are those of io-pkt drivers: stack: io-pkt would be right', 'key');
+  const names = nicNames(host);
+  host.nics.forEach((nic, i) => {
+    const at = [...path, 'nics', i];
+    if (isIopkt && nic.driver !== undefined)
+      complain(
+        [...at, 'driver'],
+        "with io-pkt drivers are the host's: drivers: [speedo] there would be right",
+        'key',
+      );
+    if (!isIopkt && driverFor(nic.chip, 'core') === null)
+      complain(
+        nic.chip === undefined ? at : [...at, 'chip'],
+        `no driver of the core knows the ${nic.chip}: stack: io-pkt on the host would be right`,
+      );
+  });
+  host.faults.forEach(({ nic }, i) => {
+    if (nic !== undefined && !names.includes(nic))
+      complain([...path, 'faults', i, 'nic'], notOneOf('NIC of this host', nic, names));
+  });
 }
 
 type NicParts = { name?: string; mac?: Uint8Array; address?: Network };

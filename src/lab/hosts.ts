@@ -1,12 +1,12 @@
 // Builds the machines of a lab: bus, chips, drivers, device layer and protocol stack, each NIC plugged into its cable.
 
-import type { DeviceHost } from '../bus/host.ts';
 import { PciBus, type PciDevice } from '../bus/pci.ts';
-import { Pcnet, type PcnetVariant } from '../chips/pcnet/model.ts';
 import type { Adapter } from '../drivers/pcnet32/adapter.ts';
 import { pcnet32Driver } from '../drivers/pcnet32/pcnet32.ts';
 import { formatAddress } from '../inet/address.ts';
 import { InetStack } from '../inet/stack.ts';
+import type { IoPkt } from '../iopkt/manager.ts';
+import { FaultError } from '../iopkt/self.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { Machine } from '../kernel/machine.ts';
 import type { PhysicalMemory } from '../kernel/memory.ts';
@@ -14,29 +14,36 @@ import { CPU_PROFILES } from '../kernel/profile.ts';
 import type { Tracer } from '../kernel/trace.ts';
 import type { NetDevice } from '../net/device.ts';
 import { DeviceLayer } from '../net/layer.ts';
-import type { Napi } from '../net/napi.ts';
 import { PfifoFast } from '../qdisc/pfifo-fast.ts';
 import { Link } from '../wire/link.ts';
 import type { Medium } from '../wire/medium.ts';
-import { type CardBooks, pcnetBooks } from './card-books.ts';
+import type { CardBooks } from './card-books.ts';
+import { isRemote, makeChip, remoteModel } from './chips.ts';
+import { startIoPkt } from './iopkt-host.ts';
 import { LabRunError } from './problem.ts';
-import type { GuestNicSpec, HostSpec, NicSpec } from './spec.ts';
+import type { HostSpec, NicSpec } from './spec.ts';
 import type { Wires } from './wires.ts';
 
 /** A NIC from the wire to the device layer. */
 export interface LabNic {
   readonly spec: NicSpec;
-  readonly device: NetDevice;
   readonly card: CardBooks;
-  readonly napi: Napi;
   /** False: no cable leads to it. */
   readonly connected: boolean;
-  /** Receive descriptors. */
+  /** Of the device that is there now; null: no driver has the card. */
+  readonly device: NetDevice | null;
+  /** All that have been there, those of destroyed interfaces included. */
+  readonly devices: readonly NetDevice[];
+  /** Receive descriptors, of all of these together. */
   readonly ringSize: number;
+  /** Calls of the poll function, and packets it handled. */
+  polled(): { polls: number; work: number };
   /** Packets that the driver has given to the hardware and not got back. */
   heldByDriver(): number;
   /** The driver's own counters; a system call. */
   driverStats(): Record<string, number>;
+  /** Of the receive errors of its devices: frames that the card never gave to the driver. */
+  keptByCard(): number;
 }
 
 /** Something that has to be looked after from the event loop: a TAP, a QEMU process. */
@@ -85,20 +92,15 @@ export interface HostParts {
   readonly openBoard?: OpenBoard;
 }
 
-const CHIP_VARIANTS: Readonly<Record<string, PcnetVariant>> = {
-  pcnet: 'Am79C973',
-  am79c973: 'Am79C973',
-  am79c970a: 'Am79C970A',
-};
-
 /** The first PCI slot that has no device of the board itself. */
 const FIRST_SLOT = 3;
-const REMOTE = 'qemu:';
 
-/** A chip model for one of a host's or guest's NICs. */
-export function makePcnet(host: DeviceHost, spec: NicSpec | GuestNicSpec, medium: Medium): Pcnet {
-  const variant = CHIP_VARIANTS[spec.chip];
-  return new Pcnet(host, medium, { variant, mac: spec.mac, negotiationNs: spec.negotiation });
+/** A card on the bus that has no driver yet. */
+export interface PluggedCard {
+  readonly spec: NicSpec;
+  readonly pci: PciDevice;
+  readonly card: CardBooks;
+  readonly connected: boolean;
 }
 
 export class LabHost {
@@ -106,7 +108,9 @@ export class LabHost {
   readonly machine: Machine;
   readonly layer: DeviceLayer;
   readonly stack: InetStack;
-  readonly nics: LabNic[];
+  readonly nics: readonly LabNic[];
+  /** Of a host with `stack: io-pkt`. */
+  readonly io: IoPkt | null = null;
   /** Where its cards are, if they are QEMU's. */
   readonly board: RemoteBoard | null;
   private readonly bus: PciBus;
@@ -134,18 +138,21 @@ export class LabHost {
     this.bus = new PciBus(this.machine);
     this.stack = new InetStack(this.layer);
     this.stack.forwarding = spec.forward;
-    this.nics = spec.nics.map((nic, i) => this.plugNic(nic, i, parts));
+    if (spec.stack === 'core') {
+      this.nics = spec.nics.map((nic, i) => this.bindCore(this.plugCard(nic, i, parts)));
+      return;
+    }
+    const cards = spec.nics.map((nic, i) => this.plugCard(nic, i, parts));
+    const started = startIoPkt(spec, this.layer, this.bus, cards);
+    this.io = started.io;
+    this.nics = started.nics;
   }
 
   /** Opens the devices and gives them their addresses and the host its routes. */
   bringUp(): void {
     const { gateway, routes } = this.spec;
     this.machine.process(() => {
-      for (const { device, spec } of this.nics) {
-        device.open();
-        if (spec.promiscuous) device.setPromiscuity(1);
-        if (spec.address !== null) this.stack.addAddress(device, networkText(spec.address));
-      }
+      for (const nic of this.nics) survive(() => this.openNic(nic));
       for (const route of routes) this.stack.addRoute(networkText(route.to), formatAddress(route.via));
       if (gateway !== undefined) this.stack.addRoute('default', formatAddress(gateway));
     });
@@ -154,63 +161,79 @@ export class LabHost {
   /** Closes the devices: what is still in rings and queues is dropped and counted. */
   shutDown(): void {
     this.machine.process(() => {
-      for (const { device } of this.nics) device.close();
+      for (const { device } of this.nics) survive(() => device?.close());
     });
+  }
+
+  private openNic({ device, spec }: LabNic): void {
+    if (device === null) return;
+    // An address brings an interface of io-pkt up.
+    if (this.io === null || spec.address === null) device.open();
+    if (spec.promiscuous) device.setPromiscuity(1);
+    if (spec.address !== null) this.stack.addAddress(device, networkText(spec.address));
   }
 
   nic(name: string): LabNic {
     return this.nics.find((nic) => nic.spec.name === name)!;
   }
 
-  private plugNic(spec: NicSpec, index: number, parts: HostParts): LabNic {
+  private plugCard(spec: NicSpec, index: number, parts: HostParts): PluggedCard {
     const { medium, connected } = socketOf(this.spec, spec, parts);
     const slot = FIRST_SLOT + index;
-    let pci: PciDevice;
-    let card: CardBooks;
-    if (this.board !== null && isRemote(spec)) {
-      pci = this.board.plug(this.bus, slot);
-      card = this.board.books(slot);
-    } else {
-      let chip!: Pcnet;
-      pci = this.bus.plug(slot, (host) => {
-        chip = makePcnet(host, spec, medium);
-        return chip;
-      });
-      card = pcnetBooks(chip.counters);
+    if (this.board !== null && isRemote(spec.chip)) {
+      const pci = this.board.plug(this.bus, slot);
+      return { spec, pci, card: this.board.books(slot), connected };
     }
+    let card!: CardBooks;
+    const pci = this.bus.plug(slot, (host) => {
+      const made = makeChip(host, spec, medium);
+      card = made.card;
+      return made.chip;
+    });
+    return { spec, pci, card, connected };
+  }
+
+  /** A card for the core's driver: the one device on the bus that has none yet. */
+  private bindCore({ spec, pci, card, connected }: PluggedCard): LabNic {
     this.layer.defaultQdisc = spec.qdisc === 'none' ? null : (length) => new PfifoFast(length);
-    const { name: _, ...options } = spec.driver;
-    // Takes the one device that has no driver yet.
+    const { name, ...options } = spec.driver!;
     const taken = this.machine.process(() => this.bus.register(pcnet32Driver(this.layer, options)));
-    if (taken.length !== 1) {
-      const right = isRemote(spec) ? '; chip: qemu:pcnet would be right' : '';
-      throw new Error(`${spec.name}: the driver ${spec.driver.name} did not take the ${spec.chip}${right}`);
-    }
+    if (taken.length !== 1) throw new Error(`${spec.name}: the driver ${name} did not take the ${spec.chip}`);
     const adapter = pci.driverData as Adapter;
     const { device, napi } = adapter;
+    const driverStats = (): Record<string, number> =>
+      this.machine.process(() => device.ops.driverStats?.() ?? {});
     return {
       spec,
-      device,
-      napi,
       card,
       connected,
+      device,
+      devices: [device],
       ringSize: adapter.rxBuffers.length,
+      // Without NAPI the backlog polls, for all devices of a CPU together.
+      polled: () => (options.napi === false ? this.layer.softnet.perCpu[0].backlog : napi),
       heldByDriver: () => adapter.txBuffers.reduce((sum, m) => sum + (m === null ? 0 : 1), 0),
-      driverStats: () => this.machine.process(() => device.ops.driverStats?.() ?? {}),
+      driverStats,
+      keptByCard: () => driverStats().rx_missed_frames ?? 0,
     };
   }
 }
 
-function isRemote(spec: NicSpec): boolean {
-  return spec.chip.startsWith(REMOTE);
+/** A driver of io-pkt's that faults ends its io-pkt, which the report tells; the lab goes on. */
+function survive(work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    if (!(error instanceof FaultError)) throw error;
+  }
 }
 
 /** One QEMU for all of a host's cards that are QEMU's; null when it has none. */
 function openBoard(spec: HostSpec, parts: HostParts): RemoteBoard | null {
   const nics = spec.nics.flatMap((nic, i): RemoteNic[] => {
     const { medium } = socketOf(spec, nic, parts);
-    const model = nic.chip.slice(REMOTE.length);
-    return isRemote(nic) ? [{ model, slot: FIRST_SLOT + i, mac: nic.mac, medium }] : [];
+    if (!isRemote(nic.chip)) return [];
+    return [{ model: remoteModel(nic.chip), slot: FIRST_SLOT + i, mac: nic.mac, medium }];
   });
   if (nics.length === 0) return null;
   if (parts.openBoard === undefined) {

@@ -10,6 +10,7 @@ import type { Capture } from '../ports/capture.ts';
 import { openCapture } from '../ports/open-capture.ts';
 import type { Medium } from '../wire/medium.ts';
 import type { CardBooks } from './card-books.ts';
+import { ourChip } from './chips.ts';
 import type { Flow } from './flow.ts';
 import type { LabGuest, OpenGuest } from './guest.ts';
 import { makeTrafficFlow } from './host-flow.ts';
@@ -129,7 +130,9 @@ export class Lab {
 
   /** Every NIC that has a cable has a link. */
   get linksUp(): boolean {
-    return this.hosts.every((host) => host.nics.every((nic) => !nic.connected || nic.device.carrier));
+    return this.hosts.every((host) =>
+      host.nics.every((nic) => !nic.connected || nic.device === null || nic.device.carrier),
+    );
   }
 
   startTraffic(): void {
@@ -256,7 +259,7 @@ export function tryLab(spec: LabSpec, readFile: ReadFile): LabRunError[] {
 
 /** A machine is tried without starting a QEMU. */
 function withOurChip(nic: NicSpec): NicSpec {
-  return nic.chip.startsWith('qemu:') ? { ...nic, chip: 'pcnet' } : nic;
+  return { ...nic, chip: ourChip(nic.chip) };
 }
 
 function readToEnd(spec: ReplaySpec, readFile: ReadFile): void {
@@ -273,5 +276,11 @@ function isQuiet(host: LabHost): boolean {
   if (host.stack.balance().held > 0) return false;
   if (host.layer.softnet.perCpu.some((data) => data.backlogLength > 0 || data.pollList.length > 0))
     return false;
-  return host.nics.every((nic) => nic.device.queued === 0 && nic.heldByDriver() === 0);
+  return host.nics.every((nic) => {
+    if (nic.device !== null && nic.device.queued > 0) return false;
+    if (nic.heldByDriver() === 0) return true;
+    // A driver may take its time to find out what was sent: asked for its counters it looks.
+    nic.driverStats();
+    return nic.heldByDriver() === 0;
+  });
 }

@@ -100,7 +100,10 @@ function vary(spec: LabSpec, generator: GeneratorSpec, napi: boolean, framesPerS
     hosts: spec.hosts.map((host) =>
       host.name !== generator.to.host
         ? host
-        : { ...host, nics: host.nics.map((nic) => ({ ...nic, driver: { ...nic.driver, napi } })) },
+        : {
+            ...host,
+            nics: host.nics.map((nic) => ({ ...nic, driver: { name: 'pcnet32', ...nic.driver, napi } })),
+          },
     ),
     ports: spec.ports.map((port) =>
       port === generator ? { ...generator, pace: { framesPerSecond } } : port,

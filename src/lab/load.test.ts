@@ -25,7 +25,6 @@ describe('a right lab file', () => {
     expect(lab.hosts[0].nics[0]).toMatchObject({
       name: 'eth0',
       chip: 'pcnet',
-      qdisc: 'pfifo_fast',
       driver: { name: 'pcnet32' },
     });
     expect(lab.links[0]).toMatchObject({
@@ -100,7 +99,37 @@ describe('a wrong lab file is told where and what would be right', () => {
     [
       'an unknown chip',
       'hosts: { a: { nics: [{ chip: e1000 }] } }',
-      'lab.yaml:1:30: "e1000" is not a chip: pcnet, am79c973, am79c970a or qemu:pcnet would be right',
+      'lab.yaml:1:30: "e1000" is not a chip: pcnet, am79c973, am79c970a, i82557a, ',
+    ],
+    [
+      'a driver in the wrong place',
+      'hosts: { a: { stack: io-pkt, nics: [{ chip: i82559c, driver: pcnet32 }] } }',
+      "lab.yaml:1:54: with io-pkt drivers are the host's: drivers: [speedo] there would be right",
+    ],
+    [
+      'a card that no driver of the core knows',
+      'hosts: { a: { nics: [{ chip: i82559c }] } }',
+      'lab.yaml:1:30: no driver of the core knows the i82559c: stack: io-pkt on the host would be right',
+    ],
+    [
+      'drivers of io-pkt on another host',
+      'hosts: { a: { drivers: [speedo] } }',
+      'lab.yaml:1:15: drivers are those of an io-pkt: stack: io-pkt would be right',
+    ],
+    [
+      'faults on another host',
+      'hosts: { a: { faults: [{ in: start }] } }',
+      'lab.yaml:1:15: faults are those of io-pkt drivers: stack: io-pkt would be right',
+    ],
+    [
+      'a fault in a NIC that is not there',
+      'hosts: { a: { stack: io-pkt, nics: [{ chip: i82559c }], faults: [{ in: start, nic: eth1 }] } }',
+      'lab.yaml:1:84: "eth1" is not a NIC of this host; did you mean "eth0"?',
+    ],
+    [
+      'a misspelt chip of QEMU',
+      'hosts: { a: { nics: [{ chip: qemu:i82559e }] } }',
+      'lab.yaml:1:30: "qemu:i82559e" is not a chip; did you mean "qemu:i82559er"?',
     ],
     [
       'an unknown driver',
@@ -312,7 +341,7 @@ describe('a wrong lab file is told where and what would be right', () => {
     [
       "a guest's card that is no chip",
       'hosts: { g: { guest: v86, cdrom: a.iso, nics: [{ chip: qemu:pcnet }] } }',
-      'lab.yaml:1:56: "qemu:pcnet" is not a chip: pcnet, am79c973, am79c970a, v86:ne2k or v86:virtio would be right',
+      'lab.yaml:1:56: "qemu:pcnet" is not a chip: pcnet, am79c973, am79c970a, i82557a, ',
     ],
     [
       'traffic that a guest would have to send',

@@ -74,10 +74,11 @@ export class ReplayFlow implements Flow {
   private watch(host: LabHost, nic: LabNic): void {
     const { machine } = host;
     const scratch = new Uint8Array(MAX_FRAME_BYTES);
+    // Of an interface that came later, too.
     host.layer.packetTypes.addTap({
-      device: nic.device,
-      see: (m, _device, outgoing) => {
-        if (outgoing) return;
+      device: null,
+      see: (m, device, outgoing) => {
+        if (outgoing || device !== nic.device) return;
         const now = machine.cpu.now();
         if (m.next === null) {
           this.match.arrive(machine.memory.u8, m.data, m.length, now);

@@ -1,6 +1,8 @@
 // What a run is reported as: one plain object, which `--json` prints and the tables are made from.
 
+import type { FaultReport } from '../iopkt/fault.ts';
 import { HARDIRQ, PROCESS, SOFTIRQ } from '../kernel/cpu.ts';
+import type { NetDevice } from '../net/device.ts';
 import { formatMac } from '../net/ether.ts';
 import { nonZero } from './card-books.ts';
 import { addUp, type Conservation } from './conservation.ts';
@@ -22,6 +24,8 @@ export interface CpuReport {
 }
 
 export interface DeviceReport {
+  /** As the host calls it: `eth0`, `fxp0`; null when it has been destroyed, or never came. */
+  interface: string | null;
   mac: string;
   addresses: string[];
   carrier: boolean;
@@ -43,6 +47,9 @@ export interface DeviceReport {
 }
 
 export interface HostReport {
+  stack: 'core' | 'io-pkt';
+  /** What ended its io-pkt; null while all is well. */
+  fault: FaultReport | null;
   cpus: CpuReport[];
   devices: Record<string, DeviceReport>;
   services: ServiceReport[];
@@ -112,6 +119,8 @@ function reportHost(lab: Lab, host: LabHost): HostReport {
   for (const nic of host.nics) devices[nic.spec.name] = reportDevice(host, nic);
   const elapsed = lab.times.traffic + lab.times.drain;
   return {
+    stack: host.spec.stack,
+    fault: host.io?.fault ?? null,
     cpus: machine.cpus.map((cpu) => {
       const before = lab.cpuTimes.get(cpu) ?? new Float64Array(4);
       const spent = (context: number): number => Math.round(cpu.timeIn[context] - before[context]);
@@ -139,24 +148,40 @@ function reportHost(lab: Lab, host: LabHost): HostReport {
 }
 
 function reportDevice(host: LabHost, nic: LabNic): DeviceReport {
-  const { device, napi, card } = nic;
-  const { rx, tx } = device;
-  // Without NAPI the backlog polls, for all devices of a CPU together.
-  const polled = nic.spec.driver.napi === false ? host.layer.softnet.perCpu[0].backlog : napi;
+  const { device, devices, card } = nic;
+  const driver = nonZero(nic.driverStats());
+  const { polls, work } = nic.polled();
+  const sum = (of: (device: NetDevice) => number): number =>
+    devices.reduce((total, each) => total + of(each), 0);
+  const drops: Record<string, number> = {};
+  for (const each of devices) {
+    for (const [reason, count] of Object.entries(each.dropReport()))
+      drops[reason] = (drops[reason] ?? 0) + count;
+  }
   return {
-    mac: formatMac(device.address),
-    addresses: host.stack.addressesOf(device),
-    carrier: device.carrier,
-    bitsPerSecond: device.carrier ? device.link.bitsPerSecond : 0,
-    rx: { packets: rx.packets, bytes: rx.bytes, errors: rx.errors, multicast: rx.multicast },
-    tx: { packets: tx.packets, bytes: tx.bytes, errors: tx.errors },
-    drops: device.dropReport(),
-    interrupts: device.interrupts,
-    polls: polled.polls,
-    packetsPerPoll: polled.polls === 0 ? 0 : polled.work / polled.polls,
-    queued: device.queued,
-    queueStops: device.txQueues.reduce((sum, queue) => sum + queue.stops, 0),
+    interface: device?.name ?? null,
+    mac: formatMac(device?.address ?? nic.spec.mac),
+    addresses: device === null ? [] : host.stack.addressesOf(device),
+    carrier: device?.carrier ?? false,
+    bitsPerSecond: device?.carrier === true ? device.link.bitsPerSecond : 0,
+    rx: {
+      packets: sum(({ rx }) => rx.packets),
+      bytes: sum(({ rx }) => rx.bytes),
+      errors: sum(({ rx }) => rx.errors),
+      multicast: sum(({ rx }) => rx.multicast),
+    },
+    tx: {
+      packets: sum(({ tx }) => tx.packets),
+      bytes: sum(({ tx }) => tx.bytes),
+      errors: sum(({ tx }) => tx.errors),
+    },
+    drops,
+    interrupts: sum(({ interrupts }) => interrupts),
+    polls,
+    packetsPerPoll: polls === 0 ? 0 : work / polls,
+    queued: sum(({ queued }) => queued),
+    queueStops: sum(({ txQueues }) => txQueues.reduce((stops, queue) => stops + queue.stops, 0)),
     hardware: card.drops(),
-    driver: nonZero(nic.driverStats()),
+    driver,
   };
 }

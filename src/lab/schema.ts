@@ -4,17 +4,18 @@
 import { z } from 'zod';
 import { parseAddress, parseNetwork } from '../inet/address.ts';
 import { isValidStation, parseMac } from '../net/ether.ts';
+import { CHIPS, QEMU_CHIPS } from './chips.ts';
+import { didYouMean } from './did-you-mean.ts';
 import { choice, keys, notOneOf, parsed, text, whole } from './schema-parts.ts';
 import { parsePace, parseRate, parseShare, parseSize, parseSpan, parseTime } from './units.ts';
 
 const PROFILES = ['ideal', 'x86-desktop', 'low-power'] as const;
-/** `pcnet` is the later of the two. */
-const CHIPS = ['pcnet', 'am79c973', 'am79c970a'] as const;
-/** A device of QEMU's by the name it has there: `qemu:pcnet`. */
-const QEMU_CHIP = /^qemu:[\w.-]+$/;
 /** The emulator's own cards, for comparison. */
 const GUEST_CHIPS = [...CHIPS, 'v86:ne2k', 'v86:virtio'] as const;
 const DRIVERS = ['pcnet32'] as const;
+const STACKS = ['core', 'io-pkt'] as const;
+/** Entry points of an io-pkt driver; `hook` is its shutdown hook. */
+const FAULT_ENTRIES = ['init', 'stop', 'start', 'ioctl', 'process_interrupt', 'hook'] as const;
 const QDISCS = ['pfifo_fast', 'none'] as const;
 const PORT_KINDS = ['replay', 'generator', 'tap'] as const;
 const TRAFFIC_KINDS = ['ping', 'udp'] as const;
@@ -56,19 +57,23 @@ const driver = orMap(
   }),
 );
 
-const chip = parsed((value): (typeof CHIPS)[number] | `qemu:${string}` => {
-  if (typeof value === 'string' && QEMU_CHIP.test(value)) return value as `qemu:${string}`;
-  if (CHIPS.includes(value as (typeof CHIPS)[number])) return value as (typeof CHIPS)[number];
-  throw new Error(notOneOf('chip', value, [...CHIPS, 'qemu:pcnet']));
+const chip = parsed((value): string => {
+  const names: readonly string[] = [...CHIPS, ...QEMU_CHIPS];
+  if (typeof value !== 'string') throw new Error(notOneOf('chip', value, [...CHIPS, 'qemu:pcnet']));
+  if (names.includes(value)) return value;
+  const near = didYouMean(value, names);
+  throw new Error(
+    near === '' ? notOneOf('chip', value, [...CHIPS, 'qemu:pcnet']) : `"${value}" is not a chip${near}`,
+  );
 });
 
 const nic = keys({
   name: name.optional(),
   chip: chip.default('pcnet'),
-  driver: driver.default({ name: 'pcnet32' }),
+  driver: driver.optional(),
   mac: mac.optional(),
   address: network.optional(),
-  qdisc: choice('queueing discipline', QDISCS).default('pfifo_fast'),
+  qdisc: choice('queueing discipline', QDISCS).optional(),
   promiscuous: flag.default(false),
   negotiation: time.optional(),
 });
@@ -97,7 +102,20 @@ const service = z.discriminatedUnion(
   { error: (issue) => notOneOf('service', (issue.input as { kind?: unknown })?.kind, SERVICE_KINDS) },
 );
 
+/** A driver of io-pkt's, as its command line has it: `-d speedo verbose,speed=100`. */
+const iopktDriver = orMap('name', keys({ name, options: z.string().optional() }));
+
+/** An exception in driver code, to see what comes of it. */
+const injected = keys({
+  in: choice('entry point', FAULT_ENTRIES),
+  nic: name.optional(),
+  at: time.default(0),
+});
+
 export const hostSchema = keys({
+  stack: choice('stack', STACKS).default('core'),
+  drivers: z.array(iopktDriver).optional(),
+  faults: z.array(injected).default([]),
   profile: choice('profile', PROFILES).default('x86-desktop'),
   cpus: whole(1, 64).default(1),
   memory: parsed(parseSize).optional(),

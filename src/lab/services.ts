@@ -62,7 +62,9 @@ type Base = Pick<ServiceReport, 'kind' | 'port'>;
 
 function dhcp(host: LabHost, spec: Extract<ServiceSpec, { kind: 'dhcp' }>, base: Base): Service {
   const { nic, range, router, dns, lease, bootFile, nextServer } = spec;
-  const { device } = host.nic(servedNic(host.spec, nic)!.name);
+  const { name } = servedNic(host.spec, nic)!;
+  const { device } = host.nic(name);
+  if (device === null) throw new Error(`the DHCP server's NIC ${name} has no interface: drivers: would help`);
   const server = new DhcpServer(host.stack, {
     device,
     ...range,

@@ -11,14 +11,18 @@ export type Endpoint =
   | { kind: 'port'; name: string }
   | { kind: 'switch'; name: string };
 
-export interface NicSpec extends Omit<NicFile, 'name' | 'mac' | 'address'> {
+export interface NicSpec extends Omit<NicFile, 'name' | 'mac' | 'address' | 'driver'> {
   name: string;
+  /** Null on a host with io-pkt: its drivers are the host's. */
+  driver: NonNullable<NicFile['driver']> | null;
   mac: Uint8Array;
   address: Network | null;
 }
 
-export interface HostSpec extends Omit<HostFile, 'nics'> {
+export interface HostSpec extends Omit<HostFile, 'nics' | 'drivers'> {
   name: string;
+  /** Of io-pkt, in the order they are started. */
+  drivers: NonNullable<HostFile['drivers']>;
   nics: NicSpec[];
 }
 

@@ -1,4 +1,4 @@
-// Small labs made from a seed: hosts on a link, around a router, a switch or a hub, with whatever drivers, cards, impairments, flaps and
+// Small labs made from a seed: hosts on a link, around a router, a switch or a hub, with whatever stacks, drivers, cards, impairments, flaps and
 // traffic the seed says. The text of a lab file, so that a failure can be read and run by hand.
 
 import { Random } from '../../src/kernel/random.ts';
@@ -38,19 +38,33 @@ class LabMaker {
     this.lines.push('hosts:');
     for (let i = 0; i < count; i++) {
       const router = routed && i === 0;
+      const iopkt = this.random.chance(0.4);
       const nics = Array.from({ length: router ? count - 1 : 1 }, (_, n) => {
-        if (router) return this.nic(`10.${n + 1}.0.1/24`);
-        return this.nic(routed ? `10.${i}.0.2/24` : `10.0.0.${i + 1}/24`);
+        if (router) return this.nic(`10.${n + 1}.0.1/24`, iopkt);
+        return this.nic(routed ? `10.${i}.0.2/24` : `10.0.0.${i + 1}/24`, iopkt);
       });
       const rest = [`profile: ${this.pick(['ideal', 'x86-desktop', 'low-power'])}`];
-      if (this.random.chance(0.3)) rest.push('mbufs: 640', 'clusters: 160');
+      if (iopkt) rest.push('stack: io-pkt', ...this.faults());
+      if (!(iopkt && router) && this.random.chance(0.3)) rest.push('mbufs: 640', 'clusters: 160');
       if (router) rest.push('forward: true');
       else if (routed) rest.push(`gateway: 10.${i}.0.1`);
       this.lines.push(`  ${LETTERS[i]}: { ${rest.join(', ')}, nics: [${nics.join(', ')}] }`);
     }
   }
 
-  private nic(address: string): string {
+  /** Of an io-pkt's drivers, now and then. */
+  private faults(): string[] {
+    if (this.random.chance(0.8)) return [];
+    const entry = this.pick(['start', 'process_interrupt', 'ioctl', 'hook']);
+    return [`faults: [{ in: ${entry}, at: ${this.between(2000, 2300)}ms }]`];
+  }
+
+  private nic(address: string, iopkt: boolean): string {
+    if (iopkt) {
+      const chip = this.pick(['am79c970a', 'am79c973', 'i82557b', 'i82558b', 'i82559er', 'i82551']);
+      const qdisc = this.random.chance(0.3) ? ', qdisc: pfifo_fast' : '';
+      return `{ address: ${address}, chip: ${chip}, negotiation: 1ms${qdisc}, promiscuous: ${this.random.chance(0.2)} }`;
+    }
     const driver = [
       `napi: ${this.random.chance(0.7)}`,
       `rxRing: ${this.pick([2, 4, 16, 64])}`,

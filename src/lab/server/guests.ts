@@ -5,9 +5,11 @@ import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { attachNic } from '../../attach/v86/attach.ts';
 import { OwnCard } from '../../attach/v86/own-card.ts';
-import { type CardBooks, pcnetBooks, plugBooks } from '../card-books.ts';
+import type { DeviceHost, PciChip } from '../../bus/host.ts';
+import { type CardBooks, plugBooks } from '../card-books.ts';
+import { makeChip } from '../chips.ts';
 import type { GuestNic, GuestParts, LabGuest, OpenGuest } from '../guest.ts';
-import { makePcnet, unplugged } from '../hosts.ts';
+import { unplugged } from '../hosts.ts';
 import { LabRunError } from '../problem.ts';
 import type { ReadFile } from '../services.ts';
 import type { GuestNicSpec, GuestSpec } from '../spec.ts';
@@ -164,6 +166,12 @@ function plugIn(emulator: Emulator, guest: GuestSpec, spec: GuestNicSpec, parts:
     return plugBooks(() => card.report());
   }
   const say = (message: string): void => log(`${guest.name}: ${message}`);
-  const { chip } = attachNic(emulator, (host) => makePcnet(host, spec, medium), { clock, log: say });
-  return pcnetBooks(chip.counters);
+  let card!: CardBooks;
+  const make = (host: DeviceHost): PciChip => {
+    const made = makeChip(host, spec, medium);
+    card = made.card;
+    return made.chip;
+  };
+  attachNic(emulator, make, { clock, log: say });
+  return card;
 }
