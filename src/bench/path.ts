@@ -6,9 +6,8 @@ import type { DeviceHost, PciChip } from '../bus/host.ts';
 import { PciBus } from '../bus/pci.ts';
 import { I8255x } from '../chips/i8255x/model.ts';
 import { Pcnet } from '../chips/pcnet/model.ts';
-import { pcnModule } from '../drivers/pcn/pcn.ts';
+import { IOPKT_DRIVERS } from '../drivers/iopkt.ts';
 import { pcnet32Driver } from '../drivers/pcnet32/pcnet32.ts';
-import { speedoModule } from '../drivers/speedo/speedo.ts';
 import { IoPkt } from '../iopkt/manager.ts';
 import { VirtualClock } from '../kernel/clock.ts';
 import { Machine } from '../kernel/machine.ts';
@@ -27,7 +26,8 @@ const RING = 128;
 const BATCH_GAP_NS = 10_000;
 
 /** The driver under test: pcnet32 and pcn on a PCnet, speedo on an 82559. */
-export type BenchDriver = 'pcnet32' | 'pcn' | 'speedo';
+export const BENCH_DRIVERS = ['pcnet32', 'speedo', 'pcn'] as const;
+export type BenchDriver = (typeof BENCH_DRIVERS)[number];
 
 /** A medium that takes no time: what is sent is counted and given back, what arrives is put in by hand. */
 class BenchMedium implements Medium {
@@ -77,11 +77,8 @@ export class BenchHost {
     if (driver === 'pcnet32')
       bus.register(pcnet32Driver(this.layer, { rxRing: RING, txRing: RING, copybreak: 0 }));
     else {
-      const drivers = { 'devnp-pcn.so': pcnModule, 'devnp-speedo.so': speedoModule };
-      new IoPkt(this.layer, { pci: bus, sigsegv: false, drivers }).mount(
-        driver,
-        `receive=${RING},transmit=${RING}`,
-      );
+      const io = new IoPkt(this.layer, { pci: bus, sigsegv: false, drivers: IOPKT_DRIVERS });
+      io.mount(driver, `receive=${RING},transmit=${RING}`);
     }
     this.machine.process(() => {
       for (const device of this.layer.devices) device.open();

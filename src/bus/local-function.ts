@@ -24,6 +24,9 @@ export class LocalFunction implements PciFunction, DeviceHost {
   private readonly line: IrqLine;
   private readonly config: PciConfig;
   private readonly chip: PciChip;
+  /** Of each base address register: bytes, and the bit of the command register that lets it answer. */
+  private readonly sizes: readonly number[];
+  private readonly enables: readonly number[];
   private readonly warned = new Set<string>();
   /** The command register: it is asked at every access. */
   private command = 0;
@@ -39,6 +42,9 @@ export class LocalFunction implements PciFunction, DeviceHost {
     this.clock = machine.clock;
     this.dma = new Dma(machine.memory);
     this.chip = makeChip(this);
+    const { bars } = this.chip.identity;
+    this.sizes = bars.map(({ size }) => size);
+    this.enables = bars.map(({ kind }) => (kind === 'io' ? COMMAND_IO : COMMAND_MEMORY));
     this.config = new PciConfig(this.chip.identity);
     this.config.onCommand = (command) => {
       this.command = command;
@@ -98,9 +104,8 @@ export class LocalFunction implements PciFunction, DeviceHost {
   }
 
   private decodes(bar: number, offset: number, width: Width): boolean {
-    const spec = this.chip.identity.bars[bar];
-    if (spec === undefined || offset < 0 || offset + width > spec.size) return false;
-    return (this.command & (spec.kind === 'io' ? COMMAND_IO : COMMAND_MEMORY)) !== 0;
+    if (offset < 0 || !(offset + width <= this.sizes[bar])) return false;
+    return (this.command & this.enables[bar]) !== 0;
   }
 
   /** The pin, if there is one, follows the chip unless the command register disables INTx. */

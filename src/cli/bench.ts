@@ -1,14 +1,22 @@
 // `softnet bench`: the table of what src/bench measures.
 
 import { type BenchRow, runBench } from '../bench/index.ts';
+import type { BenchDriver } from '../bench/path.ts';
 import { EXIT_OK, type Io } from './io.ts';
 import { Progress } from './progress.ts';
 import { table } from './tables.ts';
 
-export async function benchCommand(io: Io, options: { json?: boolean; quick?: boolean }): Promise<number> {
+export interface BenchCommandOptions {
+  json?: boolean;
+  quick?: boolean;
+  driver?: BenchDriver;
+}
+
+export async function benchCommand(io: Io, options: BenchCommandOptions): Promise<number> {
   const progress = new Progress(io);
   const rows = await runBench({
     quick: options.quick,
+    drivers: options.driver === undefined ? undefined : [options.driver],
     progress: (what) => progress.say(`measuring ${what}`),
   });
   progress.end();
@@ -17,12 +25,15 @@ export async function benchCommand(io: Io, options: { json?: boolean; quick?: bo
 }
 
 function benchTable(rows: readonly BenchRow[]): string {
-  const lines = rows.map(({ name, mpps, nsPerPacket, bytesPerPacket, ratioToBareRing }) => [
-    name,
-    mpps.toFixed(2),
-    nsPerPacket.toFixed(1),
-    bytesPerPacket.toFixed(2),
-    ratioToBareRing.toFixed(2),
+  const lines = rows.map((row) => [
+    row.name,
+    row.driver ?? '',
+    row.mpps.toFixed(2),
+    row.nsPerPacket.toFixed(1),
+    row.bytesPerPacket.toFixed(2),
+    row.ratioToBareRing.toFixed(2),
+    row.ratioToPcnet32?.toFixed(2) ?? '',
   ]);
-  return `${table(['what', 'Mpps', 'ns/packet', 'heap bytes/packet', 'of the bare ring'], [1, 2, 3, 4], lines)}\n`;
+  const head = ['what', 'driver', 'Mpps', 'ns/packet', 'heap bytes/packet', 'of the bare ring', 'of pcnet32'];
+  return `${table(head, [2, 3, 4, 5, 6], lines)}\n`;
 }

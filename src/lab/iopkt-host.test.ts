@@ -50,7 +50,7 @@ describe('a host with io-pkt', () => {
   test("options are the driver's: a forced medium", () => {
     const drivers = 'drivers: [{ name: speedo, options: "speed=100,duplex=1,lan=3,name=en" }],';
     const { report } = simulate(lab(drivers), { forNs: SECOND / 4 });
-    expect(report.hosts.alice.devices.eth0).toMatchObject({ interface: 'en3', bitsPerSecond: 10_000_000 });
+    expect(report.hosts.alice.devices.eth0).toMatchObject({ interface: 'en3', bitsPerSecond: 100_000_000 });
   });
 
   test('a discipline of the layer in place of if_snd', () => {

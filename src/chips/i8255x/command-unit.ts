@@ -78,7 +78,7 @@ export class CommandUnit {
         this.fault();
         return true;
       }
-      if ((core.dma.read16(this.lastBlock + CB.COMMAND) & S) !== 0) return true;
+      if ((core.read16(this.lastBlock + CB.COMMAND) & S) !== 0) return true;
     }
     core.cuState = ACTIVE;
     this.pump();
@@ -123,8 +123,8 @@ export class CommandUnit {
       this.fault();
       return false;
     }
-    const command = dma.read16(at + CB.COMMAND);
-    const link = dma.read32(at + CB.LINK);
+    const command = core.read16(at + CB.COMMAND);
+    const link = core.read32(at + CB.LINK);
     const status = this.execute(at, command);
     if (status === WAIT) return false;
     // A driver that ran in here, in an interrupt of a loopback, may have reset the chip.

@@ -195,6 +195,17 @@ export class Core {
     return this.dma.enabled && this.dma.answers(address, length);
   }
 
+  /** A word in memory for which `reaches` has answered. */
+  read16(address: number): number {
+    const { u8 } = this.memory;
+    return u8[address] | (u8[address + 1] << 8);
+  }
+
+  read32(address: number): number {
+    if ((address & 3) === 0) return this.memory.u32[address >>> 2];
+    return (this.read16(address) | (this.read16(address + 2) << 16)) >>> 0;
+  }
+
   /**
    * An access failed: bus mastering is off, or nobody claimed the address. The manual says nothing of what follows; the
    * unit concerned becomes idle, which a driver can see in the SCB, and the rest of the chip goes on.

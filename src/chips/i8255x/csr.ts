@@ -79,6 +79,7 @@ export class ControlStatus {
   }
 
   read(offset: number, width: Width): number {
+    if (width === 1) return this.readByte(offset);
     let value = 0;
     for (let i = width - 1; i >= 0; i--) value = value * 256 + this.readByte(offset + i);
     return value;
@@ -86,6 +87,10 @@ export class ControlStatus {
 
   /** Stores the bytes, and lets those registers act whose last byte is written. */
   write(offset: number, width: Width, value: number): void {
+    if (width === 1 && offset === CSR.SCB_COMMAND) {
+      this.command(value);
+      return;
+    }
     if (offset < CSR.SCB_POINTER) {
       this.writeScb(offset, width, value);
       return;

@@ -102,7 +102,15 @@ export class Transmitter {
 
   /** Takes a frame into the FIFO; `taken` has been counted. */
   push(frame: Frame): void {
-    this.enqueue(frame);
+    if (this.queued === 0 && !this.sending && !this.draining && !this.pause.armed) {
+      // Nobody is in front of it.
+      this.bytes += frame.length;
+      this.core.counters.waiting++;
+      this.draining = true;
+      this.begin(frame);
+      this.draining = false;
+      if (this.queued === 0) return;
+    } else this.enqueue(frame);
     this.drain();
   }
 
@@ -199,15 +207,16 @@ export class Transmitter {
     if (this.draining) return;
     this.draining = true;
     let left = FRAMES_PER_TURN;
-    while (this.queued > 0 && !this.sending && !this.pause.armed && left-- > 0) {
-      const frame = this.take();
-      this.sending = true;
-      this.sendingBytes = frame.length;
-      this.begun++;
-      this.launch(frame);
-    }
+    while (this.queued > 0 && !this.sending && !this.pause.armed && left-- > 0) this.begin(this.take());
     this.draining = false;
     if (left < 0) this.core.clock.armIn(this.turn, TURN_NS);
+  }
+
+  private begin(frame: Frame): void {
+    this.sending = true;
+    this.sendingBytes = frame.length;
+    this.begun++;
+    this.launch(frame);
   }
 
   private take(): Frame {
@@ -245,6 +254,12 @@ export class Transmitter {
     const { core } = this;
     const { counters, statistics } = core;
     this.settle();
+    if (status === 0) {
+      counters.transmitted++;
+      counters.transmittedBytes += this.sendingBytes;
+      statistics[STATISTIC.TX_GOOD]++;
+      return;
+    }
     const collisions = status & TX_COLLISIONS;
     if ((status & TX_DEFERRED) !== 0) statistics[STATISTIC.TX_DEFERRED]++;
     if ((status & (TX_RETRY | TX_LATE_COLLISION | TX_NO_CARRIER)) === 0) {

@@ -38,20 +38,16 @@ export class TxBlock {
   private pieces = 0;
   private total = 0;
   private command = 0;
+  /** Bytes that the frame will have, pad and FCS of its own included. */
+  bytes = 0;
 
   constructor(core: Core) {
     this.core = core;
   }
 
-  /** Bytes that the frame will have, pad and FCS of its own included. */
-  get bytes(): number {
-    return this.pads ? MINIMUM_BYTES : this.total;
-  }
-
   /** Reads the block at `at` with this command word; says what it is. */
   read(at: number, command: number): number {
     const { core } = this;
-    const { dma } = core;
     this.command = command;
     this.pieces = 0;
     this.total = 0;
@@ -59,55 +55,54 @@ export class TxBlock {
     const extended = flexible && core.extendedTcb;
     const head = extended ? CB.EXTENDED_DATA : CB.DATA;
     if (!core.reaches(at, head)) return FAULT;
-    const immediate = dma.read16(at + CB.BYTE_COUNT) & TX_COUNT.BYTES;
+    const immediate = core.read16(at + CB.BYTE_COUNT) & TX_COUNT.BYTES;
     if (!this.add(at + head, immediate)) return FAULT;
     if (flexible) {
       const found = this.readTbds(at, extended);
       if (found !== FRAME) return found;
     }
-    if (this.total === 0) return UNDERRUN;
-    return this.total > MAX_FRAME_BYTES ? OVERSIZE : FRAME;
+    const { total } = this;
+    if (total === 0) return UNDERRUN;
+    // A frame with its own FCS is sent as it is.
+    const pads = total < MINIMUM_BYTES && core.padding && (command & NC) === 0;
+    this.bytes = pads ? MINIMUM_BYTES : total;
+    return total > MAX_FRAME_BYTES ? OVERSIZE : FRAME;
   }
 
   /** The frame that `read` found, from the medium's pool. */
   make(): Frame {
-    const { core, total, pads } = this;
-    const frame = core.medium.pool.get(this.bytes);
+    const { core, total, bytes } = this;
+    const frame = core.medium.pool.get(bytes);
     const { u8 } = frame;
     let offset = FRAME_START;
     for (let i = 0; i < this.pieces; i++) {
       copyBytes(core.memory, this.addresses[i], frame, offset, this.sizes[i]);
       offset += this.sizes[i];
     }
-    if (pads) u8.fill(0, FRAME_START + total, FRAME_START + MINIMUM_BYTES);
+    if (bytes > total) u8.fill(0, FRAME_START + total, FRAME_START + bytes);
     if ((this.command & NC) !== 0) takeFcs(frame);
     else if (core.insertSource && total >= SOURCE_AT + ADDRESS_BYTES)
       for (let i = 0; i < ADDRESS_BYTES; i++) u8[FRAME_START + SOURCE_AT + i] = core.address[i];
     return frame;
   }
 
-  /** A frame with its own FCS is sent as it is. */
-  private get pads(): boolean {
-    return this.core.padding && (this.command & NC) === 0 && this.total < MINIMUM_BYTES;
-  }
-
   private readTbds(at: number, extended: boolean): number {
     const { core } = this;
-    const { dma, memory, dynamicTbd } = core;
+    const { memory, dynamicTbd } = core;
     const number = dynamicTbd ? MAX_TBDS : memory.u8[at + CB.TBD_NUMBER];
-    const array = dma.read32(at + CB.TBD_ARRAY);
+    const array = core.read32(at + CB.TBD_ARRAY);
     for (let i = 0; i < number; i++) {
       const inner = extended && i < INNER_TBDS;
       if (!inner && array === SIMPLIFIED_TBD_ARRAY) return dynamicTbd ? UNDERRUN : FRAME;
       const index = extended && !inner ? i - INNER_TBDS : i;
       const tbd = inner ? at + CB.DATA + TBD_BYTES * index : array + TBD_BYTES * index;
       if (!core.reaches(tbd, TBD_BYTES)) return FAULT;
-      const address = dma.read32(tbd);
-      const size = dma.read16(tbd + 4) & TBD.SIZE;
+      const address = core.read32(tbd);
+      const size = core.read16(tbd + 4) & TBD.SIZE;
       // A null pointer says that the driver has not made this one yet: the frame cannot wait for it.
       if (dynamicTbd && address === 0) return UNDERRUN;
       if (!this.add(address, size)) return FAULT;
-      if ((dma.read16(tbd + 6) & TBD.EL) !== 0) return FRAME;
+      if ((core.read16(tbd + 6) & TBD.EL) !== 0) return FRAME;
     }
     return dynamicTbd ? UNDERRUN : FRAME;
   }
