@@ -1,10 +1,12 @@
 // The public API: labs, and the parts they are made of, for programs that build their own. All of it runs in a browser too;
-// what touches files, TAPs and real time is behind the command line (src/cli, src/lab/server), and QEMU's cards are softnet/qtest.
+// what touches files, TAPs and real time is behind the command line (src/cli, src/lab/server), QEMU's cards are
+// softnet/qtest. What io-pkt drivers are written against is softnet/io-pkt.
 
 export { type AttachedNic, type AttachOptions, attachNic } from './attach/v86/attach.ts';
 export { type BusMedium, busMedium } from './attach/v86/bus-medium.ts';
 export { OwnCard } from './attach/v86/own-card.ts';
 export { startPolling } from './attach/v86/polling.ts';
+export type { ChipState, DeviceHost, PciChip, PciIdentity, Width } from './bus/host.ts';
 export { PciBus, type PciDevice, type PciDriver } from './bus/pci.ts';
 export { Pcnet, type PcnetOptions } from './chips/pcnet/model.ts';
 export { type Pcnet32Options, pcnet32Driver } from './drivers/pcnet32/pcnet32.ts';
@@ -21,6 +23,7 @@ export { LabFileError, LabRunError, type Problem } from './lab/problem.ts';
 export { type LabReport, reportLab } from './lab/report.ts';
 export { runVirtual } from './lab/run-virtual.ts';
 export type { LabSpec } from './lab/spec.ts';
+export { runTool, type ToolAnswer, ToolError } from './lab/tools.ts';
 export { ChromeTrace } from './lab/trace-chrome.ts';
 export { traceToText } from './lab/trace-text.ts';
 export type { Mbuf } from './mbuf/mbuf.ts';
@@ -32,10 +35,18 @@ export type { Qdisc } from './net/qdisc.ts';
 export { openCapture } from './ports/open-capture.ts';
 export { Replay, type ReplayOptions } from './ports/replay.ts';
 export { PfifoFast } from './qdisc/pfifo-fast.ts';
-export { type Frame, FramePool } from './wire/frame.ts';
+export { FRAME_START, type Frame, FramePool } from './wire/frame.ts';
 export { FrameTap } from './wire/frame-tap.ts';
 export { Hub } from './wire/hub.ts';
 export { ImpairedMedium } from './wire/impaired-medium.ts';
 export { Link } from './wire/link.ts';
-export type { Medium, Station } from './wire/medium.ts';
+export {
+  type Medium,
+  type Station,
+  TX_COLLISIONS,
+  TX_DEFERRED,
+  TX_LATE_COLLISION,
+  TX_NO_CARRIER,
+  TX_RETRY,
+} from './wire/medium.ts';
 export { Switch } from './wire/switch.ts';
