@@ -9,7 +9,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { requirement } from '../../test/vocabulary/require.ts';
 import { readCaptureFile } from '../ports/capture-file.ts';
 import type { Io } from './io.ts';
@@ -349,6 +349,7 @@ describe('mistakes of the caller', () => {
     [['sim', 'default', '--seed', 'x'], '"x": a whole number, 0 or more, would be right'],
     [['sim', 'tap'], 'softnet up FILE would be right'],
     [['simm'], "unknown command 'simm'"],
+    [['umount', '-f', 'fxp0'], 'softnet ifconfig INTERFACE destroy would be right'],
     [['sim', 'default', '--jsn'], "unknown option '--jsn'"],
     [['sim', 'default', '--for', '1ms', '--trace', '/nowhere/t.txt'], '/nowhere/t.txt cannot be written'],
     [['livelock', 'default'], 'lab "default" has no port of kind generator'],
@@ -361,11 +362,45 @@ describe('mistakes of the caller', () => {
   });
 });
 
-test.each([[[]], [['up']], [['sim']], [['check']], [['livelock']], [['bench']]])(
-  'help of %j has examples',
-  async (command) => {
-    const { code, stdout } = await softnet(...command, '--help');
-    expect(code).toBe(0);
-    expect(stdout).toContain('Examples:\n  ');
-  },
-);
+test('the tools want a lab that runs, and nobody else may have made the place where it is looked for', async () => {
+  vi.stubEnv('XDG_RUNTIME_DIR', folder);
+  try {
+    for (const argv of [
+      ['ifconfig', '-a'],
+      ['nicinfo', '-s'],
+      ['netstat', '-m'],
+      ['mount', '-T', 'io-pkt', 'pcn'],
+    ]) {
+      const { code, stdout, stderr } = await softnet(...argv);
+      expect([argv, code, stdout]).toEqual([argv, 1, '']);
+      expect(stderr).toBe('no lab runs: softnet up FILE, in another terminal, starts one\n');
+    }
+    expect((await softnet('labs')).stdout).toContain('no lab runs');
+    expect((await softnet('labs', '--json')).stdout).toBe('[]\n');
+    writeFileSync(join(folder, 'softnet'), '');
+    expect(await softnet('ifconfig')).toMatchObject({
+      code: 1,
+      stderr: `${join(folder, 'softnet')} is no folder: remove it\n`,
+    });
+  } finally {
+    vi.unstubAllEnvs();
+  }
+});
+
+test.each([
+  [[]],
+  [['up']],
+  [['sim']],
+  [['mount']],
+  [['ifconfig']],
+  [['nicinfo']],
+  [['netstat']],
+  [['labs']],
+  [['check']],
+  [['livelock']],
+  [['bench']],
+])('help of %j has examples', async (command) => {
+  const { code, stdout } = await softnet(...command, '--help');
+  expect(code).toBe(0);
+  expect(stdout).toContain('Examples:\n  ');
+});

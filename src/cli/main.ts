@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The command line: `softnet up`, `sim`, `check`, `livelock`, `bench`.
+// The command line: `softnet up`, `sim`, the tools for a lab that runs, `check`, `livelock`, `bench`.
 
 import { realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

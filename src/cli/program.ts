@@ -1,15 +1,17 @@
 // The commands, their options and their help.
 
 import { readFileSync } from 'node:fs';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { BENCH_DRIVERS } from '../bench/path.ts';
 import { parseSpan } from '../lab/units.ts';
 import { SUBJECT_NAMES } from '../scenario/subjects.ts';
-import { benchCommand } from './bench.ts';
+import { type BenchCommandOptions, benchCommand } from './bench.ts';
 import { checkCommand } from './check.ts';
 import type { Io } from './io.ts';
 import { livelockCommand } from './livelock.ts';
 import { type RunOptions, runLab } from './run.ts';
 import { type ScenarioOptions, scenariosCommand } from './scenarios.ts';
+import { addTools } from './tools.ts';
 
 /** The commands over `io`; each sets the exit code by `exit`. */
 export function makeProgram(io: Io, exit: (code: number) => void): Command {
@@ -65,6 +67,8 @@ export function makeProgram(io: Io, exit: (code: number) => void): Command {
     ),
   );
 
+  addTools(program, io, exit);
+
   program
     .command('check')
     .summary('say what is wrong with lab files')
@@ -116,7 +120,8 @@ export function makeProgram(io: Io, exit: (code: number) => void): Command {
     .description('Measures receive, transmit and forward, each beside a bare ring in the same run.')
     .option('--json', 'print a JSON array')
     .option('--quick', 'a shorter run, for a first impression')
-    .action(async (options: { json?: boolean; quick?: boolean }) => exit(await benchCommand(io, options)))
+    .addOption(new Option('--driver <name>', 'only this driver').choices(BENCH_DRIVERS))
+    .action(async (options: BenchCommandOptions) => exit(await benchCommand(io, options)))
     .addHelpText('after', examples('softnet bench', 'node --expose-gc dist/cli/main.js bench --json'));
 
   program.addHelpText(

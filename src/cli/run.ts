@@ -7,6 +7,8 @@ import { Lab, type LabOptions } from '../lab/lab.ts';
 import { LabFileError, LabRunError } from '../lab/problem.ts';
 import { type LabReport, reportLab } from '../lab/report.ts';
 import { runVirtual } from '../lab/run-virtual.ts';
+import { ControlServer } from '../lab/server/control.ts';
+import { controlFolder } from '../lab/server/control-folder.ts';
 import { type LabOnDisk, openLab } from '../lab/server/files.ts';
 import { runLive } from '../lab/server/live.ts';
 import { LinkCaptures, TraceFile } from '../lab/server/outputs.ts';
@@ -75,14 +77,15 @@ function userErrors<T>(work: () => T): T {
   }
 }
 
-/** 0 when every flow got something through, nothing vanished and no QEMU was lost. */
+/** 0 when every flow got something through, nothing vanished, no QEMU was lost and no driver faulted. */
 function verdict(report: LabReport): number {
   const failed = report.flows.some(
     ({ sent, received, lost, trouble }) =>
       (sent > 0 && received === 0 && lost > 0) || (sent === 0 && trouble !== undefined),
   );
   const lost = Object.values(report.hosts).some(({ boardLost }) => boardLost === true);
-  return failed || lost || report.conservation.vanished.length > 0 ? EXIT_LAB_FAILED : EXIT_OK;
+  const faulted = Object.values(report.hosts).some(({ fault }) => fault !== null);
+  return failed || lost || faulted || report.conservation.vanished.length > 0 ? EXIT_LAB_FAILED : EXIT_OK;
 }
 
 /** Ctrl-C once ends the run with its report, twice ends it at once. */
@@ -166,13 +169,19 @@ class Run {
     const leave = guest === undefined ? null : this.joinConsole(lab, guest);
     if (leave === null && forNs === undefined && this.options.json !== true)
       this.io.err('running; Ctrl-C ends it with the report\n');
+    let control: ControlServer | null = null;
     try {
+      control = await ControlServer.open(controlFolder, lab, (message) => this.io.err(`${message}\n`));
+      if (leave === null && control !== null && this.io.errIsTerminal && this.options.json !== true)
+        this.io.err(`${whatToTry(lab)}\n`);
       await runLive(lab, {
         forNs,
         signal: this.signal,
         progress: this.liveProgress(lab, forNs, leave !== null),
+        control,
       });
     } finally {
+      control?.close();
       leave?.();
     }
   }
@@ -231,6 +240,17 @@ class Run {
   }
 }
 
+/** The commands for another terminal. */
+function whatToTry({ hosts }: Lab): string {
+  const iopkt = hosts.filter(({ io }) => io !== null);
+  const [first] = iopkt.length > 0 ? iopkt : hosts;
+  const one = (iopkt.length > 0 ? iopkt : hosts).length === 1;
+  const where = first === undefined || one ? '' : ` --host ${first.spec.name}`;
+  const tools = iopkt.length > 0 ? ['ifconfig', 'nicinfo', 'netstat -i'] : ['ifconfig', 'netstat -i'];
+  const lines = tools.map((tool) => tool.replace(/^\w+/, (name) => `softnet ${name}${where}`));
+  return `from another terminal: softnet labs, ${lines.join(', ')}`;
+}
+
 /** What a lab in real time needs beside itself: each loaded only where it is wanted. */
 async function addOutside(options: LabOptions, { spec, readFile }: LabOnDisk): Promise<void> {
   if (spec.ports.some((port) => port.kind === 'tap')) {
@@ -259,5 +279,5 @@ function sums(lab: Lab): string {
 
 /** A driver says of each card what it is: that is no warning. */
 function isWarning(message: string): boolean {
-  return !/: eth\d+: Am79C97\w+ at /.test(message);
+  return !/: [a-z]+\d+: (Am79C97|Intel 82)\w+ at /.test(message);
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { type Host, twoHosts } from '../../test/vocabulary/inet-hosts.ts';
 import { arp, BROADCAST, ethernet, ipv4, STRANGER, udp, zeros } from '../../test/vocabulary/packets.ts';
 import { formatAddress } from './address.ts';
-import { NEIGHBOUR_LIMIT } from './neighbour.ts';
+import { NEIGHBOUR_LIMIT, NeighbourCache } from './neighbour.ts';
 
 const SECOND = 1_000_000_000;
 
@@ -156,6 +156,31 @@ describe('ARP', () => {
     expect(a.device.dropReport()).toEqual({ NEIGH_TABLEFULL: 5 });
     clock.run(20 * SECOND);
     a.expectBalanced();
+  });
+
+  test('forgets a device that goes down while its neighbours are asked, or while a packet for one is given up', () => {
+    for (const when of ['solicit', 'unreachable']) {
+      const { clock, a } = twoHosts();
+      let asked = 0;
+      const down = (): void => cache.forgetDevice(a.device);
+      const cache: NeighbourCache = new NeighbourCache(a.machine, a.stack.account, {
+        solicit: () => {
+          if (when === 'solicit' && ++asked > 3) down();
+        },
+        send: (m) => a.machine.mbufs.freem(m),
+        unreachable: down,
+      });
+      for (let i = 0; i < 3; i++)
+        a.machine.process(() => cache.output(a.machine.mbufs.getcl()!, a.device, 0x0a000020 + i));
+      expect(cache.entries).toHaveLength(3);
+      clock.run(10 * SECOND);
+      expect([cache.entries, cache.lookup(a.device, 0x0a000020), a.machine.mbufs.inUse]).toEqual([
+        [],
+        null,
+        0,
+      ]);
+      expect(a.stack.account.held).toBe(0);
+    }
   });
 
   test('forgets a device that is closed and drops what waited for its neighbours', () => {

@@ -163,7 +163,7 @@ export class NeighbourCache {
   /** Forgets a device's neighbours and drops what waits for them. */
   forgetDevice(device: NetDevice): void {
     for (let i = this.entries.length - 1; i >= 0; i--) {
-      if (this.entries[i].device === device) this.remove(this.entries[i]);
+      if (i < this.entries.length && this.entries[i].device === device) this.remove(this.entries[i]);
     }
   }
 
@@ -244,7 +244,12 @@ export class NeighbourCache {
   }
 
   private remove(entry: Neighbour): void {
+    this.unlink(entry);
+    // Last: telling a sender may end in a device that goes down, and so here again.
     this.dropQueue(entry);
+  }
+
+  private unlink(entry: Neighbour): void {
     this.entries.splice(this.entries.indexOf(entry), 1);
     const bucket = bucketOf(entry.address);
     if (this.buckets[bucket] === entry) this.buckets[bucket] = entry.next;
@@ -270,9 +275,10 @@ export class NeighbourCache {
   private tick(): void {
     const now = this.machine.cpu.now();
     this.armedFor = Infinity;
-    // From the end, since entries are removed on the way.
+    // From the end, since entries are removed on the way: more than one, when asking ends in a driver's fault and the device
+    // goes down. Who is passed over by that has its turn in the next tick.
     for (let i = this.entries.length - 1; i >= 0; i--) {
-      if (this.entries[i].deadlineNs <= now) this.expire(this.entries[i], now);
+      if (i < this.entries.length && this.entries[i].deadlineNs <= now) this.expire(this.entries[i], now);
     }
     let next = Infinity;
     for (const entry of this.entries) if (entry.deadlineNs < next) next = entry.deadlineNs;

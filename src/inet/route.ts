@@ -46,6 +46,17 @@ export class RouteTable {
     for (let i = this.routes.length - 1; i >= 0; i--) if (unwanted(this.routes[i])) this.routes.splice(i, 1);
   }
 
+  /** An address of a device goes: routes that send from it send from what `heir` says, or are forgotten where that is null. */
+  changeSource(device: NetDevice, source: number, heir: (route: Route) => number | null): void {
+    for (let i = this.routes.length - 1; i >= 0; i--) {
+      const route = this.routes[i];
+      if (route.device !== device || route.source !== source) continue;
+      const other = heir(route);
+      if (other === null) this.routes.splice(i, 1);
+      else this.routes[i] = { ...route, source: other };
+    }
+  }
+
   /** The route for an int32 address, or null. */
   lookup(destination: number): Route | null {
     const { routes } = this;

@@ -69,12 +69,14 @@ export class InetStack {
 
   // ---- configuration
 
-  /** `10.0.0.1/24`: gives a device an address, and a route to its network. Throws with what is wrong. */
+  /** `10.0.0.1/24`: gives a device an address, and a route to its network if it has none. Throws with what is wrong. */
   addAddress(device: NetDevice, text: string): InterfaceAddress {
     const { address, prefix } = parseNetwork(text);
     const entry = this.interfaces.add(device, address, prefix);
     try {
-      this.routes.add(address, prefix, 0, device, address);
+      // A second address in the same network: packets go out from the first.
+      if (!this.interfaces.addresses.some((other) => other !== entry && isSameNetwork(other, entry)))
+        this.routes.add(address, prefix, 0, device, address);
     } catch (error) {
       this.interfaces.remove(entry);
       throw error;
@@ -84,13 +86,19 @@ export class InetStack {
     return entry;
   }
 
-  /** Takes an address and its route away. */
+  /** Takes an address away; its routes go to another address that can have them, or too. */
   removeAddress(device: NetDevice, text: string): void {
     const { address, prefix } = parseNetwork(text);
     const entry = this.interfaces.findOn(device, address | 0);
     if (entry === null) throw new Error(`${device.name} has no address ${formatNetwork(address, prefix)}`);
     this.interfaces.remove(entry);
-    this.routes.remove((route) => route.device === device && route.source === entry.address);
+    const others = this.interfaces.addresses.filter((other) => other.device === device);
+    this.routes.changeSource(device, entry.address, ({ gateway }) => {
+      const heir = others.find((other) =>
+        gateway === 0 ? isSameNetwork(other, entry) : ((gateway ^ other.address) & other.mask) === 0,
+      );
+      return heir?.address ?? null;
+    });
   }
 
   /** `10.1.0.0/16` or `default`, by a gateway on one of our links. Throws with what is wrong. */
@@ -208,4 +216,8 @@ export class InetStack {
   get shared(): Core {
     return this.core;
   }
+}
+
+function isSameNetwork(a: InterfaceAddress, b: InterfaceAddress): boolean {
+  return a.device === b.device && a.prefix === b.prefix && ((a.address ^ b.address) & a.mask) === 0;
 }

@@ -15,6 +15,7 @@ export const EINVAL = 22;
 export const ENOTTY = 25;
 export const EAGAIN = 35;
 export const EOPNOTSUPP = 45;
+export const EADDRNOTAVAIL = 49;
 export const ENETDOWN = 50;
 export const ENETRESET = 52;
 export const ENOBUFS = 55;
@@ -37,6 +38,7 @@ const NAMES: Record<number, string> = {
   [ENOTTY]: 'ENOTTY',
   [EAGAIN]: 'EAGAIN',
   [EOPNOTSUPP]: 'EOPNOTSUPP',
+  [EADDRNOTAVAIL]: 'EADDRNOTAVAIL',
   [ENETDOWN]: 'ENETDOWN',
   [ENETRESET]: 'ENETRESET',
   [ENOBUFS]: 'ENOBUFS',

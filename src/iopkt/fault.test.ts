@@ -6,6 +6,7 @@ import { formatFault } from './fault.ts';
 import { IFF_UP } from './flags.ts';
 import { NW_SIGLOCK, nw_mutex_init } from './locks.ts';
 import { FaultError } from './self.ts';
+import { SIOCSIFMTU } from './sockio.ts';
 import { host, type TestHost } from './testing.ts';
 import { XX } from './testing-driver.ts';
 import type { DriverFunctions } from './testing-softc.ts';
@@ -81,6 +82,28 @@ test('a request that faults is answered with who faulted; the entry is the inner
   expect(() => it.io.protocolStarts('qnet')).toThrow(/xx1 faulted in if_init/);
   expect(it.io.fault).toMatchObject({ driver: 'xx1', entry: 'if_init', context: 'stack' });
   expect(sc.card.running).toBe(false);
+});
+
+test('packets that init has taken from the ring when it faults are booked as dropped', () => {
+  let armed = false;
+  const it = host({
+    cards: [{ frameNs: 1_000_000 }],
+    sigsegv: true,
+    fn: {
+      init(ifp) {
+        if (!armed) return XX.init(ifp);
+        XX.stop(ifp, 0);
+        return boom();
+      },
+    },
+  });
+  it.io.mount('xx');
+  it.up('xx0');
+  for (let i = 0; i < 30; i++) it.send(i);
+  armed = true;
+  expect(() => it.io.ioctl('xx0', SIOCSIFMTU, { ifr_name: 'xx0', ifr_mtu: 1400 })).toThrow(FaultError);
+  expect(it.device('xx0').dropReport()).toEqual({ QDISC_RESET: 30 });
+  expect(conservation(it.device('xx0')).text).toBe('');
 });
 
 test('a hook that faults keeps none from running', () => {

@@ -196,13 +196,19 @@ export class ifnet {
   settle(): void {
     const { if_netdev, io } = this;
     if (if_netdev === null || io === null) return;
-    const lost = this.released - this.lost - this.dropped - this.tx.packets - if_netdev.drops[DROP_TX_ERROR];
-    if (lost > 0) {
-      this.lost += lost;
-      if_netdev.drops[DROP_QDISC_RESET] += lost;
-    }
+    this.countLost();
     this.syncQueue();
     if_netdev.setCarrier(if_netdev.up && this.running && this.if_link_state !== LINK_STATE_DOWN);
+  }
+
+  /** What the driver has freed without counting it is dropped. */
+  countLost(): void {
+    const { if_netdev } = this;
+    if (if_netdev === null) return;
+    const lost = this.released - this.lost - this.dropped - this.tx.packets - if_netdev.drops[DROP_TX_ERROR];
+    if (lost <= 0) return;
+    this.lost += lost;
+    if_netdev.drops[DROP_QDISC_RESET] += lost;
   }
 
   /** RUNNING in the word that decides. */

@@ -2,6 +2,7 @@
 
 import { expect, test } from 'vitest';
 import { InetStack } from '../inet/stack.ts';
+import { conservation } from '../net/conservation.ts';
 import { dev_attach, device } from './device.ts';
 import { EEXIST, EINVAL, EIO, ENODEV, ENOENT, ENOEXEC, ENXIO, EOK, EOPNOTSUPP, ErrnoError } from './errno.ts';
 import { IFF_DEBUG, IFF_PROMISC, IFF_RUNNING, IFF_UP } from './flags.ts';
@@ -193,6 +194,17 @@ test('packets in the ring at a stop are booked as dropped, and those that wait t
   machine.process(() => device().close());
   expect(device().dropReport()).toEqual({ QDISC_RESET: 30 });
   expect(books()).toBe('');
+  expect(machine.mbufs.inUse).toBe(0);
+});
+
+test('packets in the ring of an interface that is destroyed are booked as dropped, and those that wait too', () => {
+  const { io, up, machine, send } = host({ cards: [{ frameNs: 1_000_000 }] });
+  io.mount('xx');
+  const gone = up();
+  for (let i = 0; i < 30; i++) send(i);
+  io.destroy('xx0');
+  expect(gone.dropReport()).toEqual({ QDISC_RESET: 30 });
+  expect(conservation(gone).text).toBe('');
   expect(machine.mbufs.inUse).toBe(0);
 });
 

@@ -255,6 +255,8 @@ export class IoPkt {
     for (const ifp of this.ifnets) {
       const { if_netdev } = ifp;
       if (if_netdev === null) continue;
+      // The driver may have been in the middle of init or stop: nobody settles it any more.
+      ifp.countLost();
       if (if_netdev.up) this.layer.notify(if_netdev, 'going-down');
       if_netdev.flags &= ~IFF_UP;
       ifp.if_flags &= ~(IFF_UP | IFF_RUNNING | IFF_OACTIVE);

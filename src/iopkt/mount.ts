@@ -10,7 +10,10 @@ import type { IoPkt } from './manager.ts';
 export function mount(io: IoPkt, name: string, options: string | null): string[] {
   const files = candidates(name);
   const file = files.find((candidate) => io.modules.has(candidate));
-  if (file === undefined) throw new ErrnoError(ENOENT, `no driver ${files.join(' or ')} is registered`);
+  if (file === undefined) {
+    const there = [...io.modules.keys()].join(', ') || 'none';
+    throw new ErrnoError(ENOENT, `no driver ${files.join(' or ')} is registered; there are: ${there}`);
+  }
   const module = io.modules.get(file)!;
   if (module.iopkt_drvr_entry !== undefined) return load(io, file, module, options);
   if (module.io_net_dll_entry === undefined)

@@ -72,6 +72,8 @@ export function detachNetDevice(ifp: ifnet): void {
   watchdogs.delete(ifp);
   ifp.detaching = true;
   if (io.layer.devices.includes(device)) io.layer.unregister(device);
+  // Nobody settles it any more: what the detach function freed, in the ring of its last stop, say.
+  ifp.countLost();
   io.byDevice.delete(device);
   io.ifnetByIndex[ifp.if_index] = null;
   if (io.ifnets.includes(ifp)) io.ifnets.splice(io.ifnets.indexOf(ifp), 1);

@@ -10,8 +10,17 @@ export const CAUSE_LINK = 4;
 
 export const RX_SLOTS = 16;
 export const TX_SLOTS = 16;
+/** What its registers read when the card has been pulled out. */
+export const GONE = -1;
 /** Last fragment of a frame. */
 export const TX_LAST = 0x10000;
+
+// Registers, for who watches accesses.
+const REG_CAUSE = 0;
+const REG_MASK = 1;
+const REG_RUN = 2;
+const REG_KICK = 3;
+const REG_PHY = 16;
 
 export interface CardOptions {
   irq?: number;
@@ -45,6 +54,10 @@ export class TestCard {
   onSend: ((bytes: Uint8Array) => void) | null = null;
   /** Register accesses, as a sign of life after a shutdown. */
   accesses = 0;
+  /** Called before each access takes effect; registers are REG_CAUSE, ... and REG_PHY + n. */
+  onAccess: ((register: number, write: boolean) => void) | null = null;
+  /** Out of its slot: reads give all ones, writes go nowhere, and so do frames. */
+  pulled = false;
   readonly phy = new Uint16Array(32);
   private cause = 0;
   private masked = true;
@@ -76,7 +89,8 @@ export class TestCard {
 
   /** Reading clears it. */
   readCause(): number {
-    this.touch(false);
+    this.touch(REG_CAUSE, false);
+    if (this.pulled) return GONE;
     const { cause } = this;
     this.cause = 0;
     this.drive();
@@ -84,20 +98,26 @@ export class TestCard {
   }
 
   peekCause(): number {
-    this.touch(false);
-    return this.cause;
+    this.touch(REG_CAUSE, false);
+    return this.pulled ? GONE : this.cause;
   }
 
   writeMask(masked: boolean): void {
-    this.touch(true);
+    this.touch(REG_MASK, true);
+    if (this.pulled) return;
     this.masked = masked;
     this.drive();
   }
 
   writeRun(on: boolean): void {
-    this.touch(true);
+    this.touch(REG_RUN, true);
+    if (this.pulled) return;
     this.running = on;
-    if (on) return;
+    if (!on) this.halt();
+  }
+
+  private halt(): void {
+    this.running = false;
     this.rxNext = 0;
     this.txNext = 0;
     this.cause = 0;
@@ -108,7 +128,12 @@ export class TestCard {
   }
 
   kick(): void {
-    this.touch(true);
+    this.touch(REG_KICK, true);
+    this.transmitAll();
+  }
+
+  private transmitAll(): void {
+    if (this.pulled) return;
     if (this.frameNs > 0) {
       if (!this.wire.armed && this.txLength[this.txNext] !== 0)
         this.machine.clock.armIn(this.wire, this.frameNs);
@@ -118,12 +143,13 @@ export class TestCard {
   }
 
   readPhy(register: number): number {
-    this.touch(false);
-    return this.phy[register];
+    this.touch(REG_PHY + register, false);
+    return this.pulled ? 0xffff : this.phy[register];
   }
 
   writePhy(register: number, value: number): void {
-    this.touch(true);
+    this.touch(REG_PHY + register, true);
+    if (this.pulled) return;
     // Reset and restart of negotiation clear themselves.
     this.phy[register] = register === 0 ? value & ~0x8200 : value;
   }
@@ -133,7 +159,7 @@ export class TestCard {
   /** A frame arrives. */
   arrive(bytes: Uint8Array): void {
     const { rxNext } = this;
-    if (!this.running || this.rxLength[rxNext] !== 0) {
+    if (!this.running || this.pulled || this.rxLength[rxNext] !== 0) {
       this.missed++;
       return;
     }
@@ -149,6 +175,13 @@ export class TestCard {
   setLink(up: boolean): void {
     this.phy[1] = up ? this.phy[1] | 0x24 : this.phy[1] & ~0x24;
     this.raise(CAUSE_LINK);
+  }
+
+  /** Somebody pulls it out; put back it is as after a reset. */
+  pull(): void {
+    this.pulled = true;
+    this.masked = true;
+    this.halt();
   }
 
   private transmitOne(): void {
@@ -190,8 +223,9 @@ export class TestCard {
     this.line.setLevel(drive);
   }
 
-  private touch(write: boolean): void {
+  private touch(register: number, write: boolean): void {
     this.accesses++;
+    this.onAccess?.(register, write);
     const { cpu } = this.machine;
     if (cpu.running) cpu.charge(write ? cpu.profile.registerWrite : cpu.profile.registerRead);
   }

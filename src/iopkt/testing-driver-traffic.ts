@@ -18,7 +18,7 @@ import {
 } from './mbuf.ts';
 import { m_dup } from './mbuf-ops.ts';
 import { MDI_MonitorPhy } from './mdi.ts';
-import { CAUSE_LINK, CAUSE_RX, CAUSE_TX, TX_LAST } from './testing-card.ts';
+import { CAUSE_LINK, CAUSE_RX, CAUSE_TX, GONE, TX_LAST } from './testing-card.ts';
 import type { xx_softc } from './testing-softc.ts';
 import type { nw_work_thread } from './threads.ts';
 
@@ -130,7 +130,7 @@ export function xx_process_interrupt(sc: xx_softc, wtp: nw_work_thread): number 
   // As often as causes keep coming, with an end.
   for (let i = 0; i < sc.card.slots; i++) {
     const cause = sc.card.readCause();
-    if (cause === 0) return 1;
+    if (cause === 0 || cause === GONE) return 1;
     if ((cause & CAUSE_RX) !== 0) sc.fn.receive(sc, wtp);
     if ((cause & CAUSE_TX) !== 0) {
       NW_SIGLOCK_P(ifp.if_snd_ex!, sc.iopkt, wtp);

@@ -2,10 +2,11 @@
 // nothing else. Tests break it by replacing one of its functions.
 
 import { M_PKTHDR } from '../mbuf/mbuf.ts';
+import { isValidStation } from '../net/ether.ts';
 import { callout_init, callout_msec, callout_stop } from './callout.ts';
 import { CFATTACH_DECL, dev_attach, type device } from './device.ts';
 import { type DriverModule, type dll_handle, IOPKT_DRVR_ENTRY_SYM_INIT } from './entry.ts';
-import { EINVAL, ENODEV, ENOMEM, EOK } from './errno.ts';
+import { EINVAL, ENODEV, ENOMEM, ENXIO, EOK } from './errno.ts';
 import { ether_ifattach, ether_ifdetach } from './ether.ts';
 import { IFF_BROADCAST, IFF_MULTICAST, IFF_OACTIVE, IFF_RUNNING, IFF_SIMPLEX } from './flags.ts';
 import { shutdownhook_disestablish, shutdownhook_establish } from './hooks.ts';
@@ -108,6 +109,7 @@ function xx_attach(sc: xx_softc, options: string | null): number {
   if (nic_check_options(cfg) !== EOK) return EINVAL;
   cfg.permanent_address.set(card.mac);
   if (cfg.current_address.every((byte) => byte === 0)) cfg.current_address.set(card.mac);
+  if (!isValidStation(cfg.current_address.subarray(0, 6))) return ENXIO;
   cfg.num_irqs = 1;
   cfg.irq[0] = card.irq;
   cfg.phy_addr = 0;

@@ -56,7 +56,7 @@ describe('a host with io-pkt', () => {
   test('a discipline of the layer in place of if_snd', () => {
     const text = lab('').replace('chip: i82559c,', 'chip: i82559c, qdisc: pfifo_fast,');
     const { report, lab: done } = runLab(text, SECOND / 4);
-    expect(done.host('alice').nics[0].device!.txQueues[0].qdisc.constructor.name).toBe('PfifoFast');
+    expect(done.host('alice').nics[0].device!.txQueues[0].qdisc?.constructor.name).toBe('PfifoFast');
     expect(report.conservation.vanished).toEqual([]);
   });
 

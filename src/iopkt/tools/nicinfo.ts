@@ -1,9 +1,10 @@
 // nicinfo: what a driver says about its hardware, and what it has counted. Only counters whose valid bit is set are shown.
 // The labels are those people know from nicinfo; scripts read structures, not labels.
 //
-//   nicinfo [-s] [-v] [interface]      -s: the counters only    -v: with identifiers of the device
+//   nicinfo [-s] [-v] [interface ...]      -s: the counters only    -v: with identifiers of the device
 
-import { ENXIO, ErrnoError, errnoName } from '../errno.ts';
+import { EINVAL, ENXIO, ErrnoError, errnoName } from '../errno.ts';
+import type { ifnet } from '../ifnet.ts';
 import type { IoPkt } from '../manager.ts';
 import {
   ETHER_STAT_FIELDS,
@@ -16,20 +17,41 @@ import {
   type nic_stats_t,
   STAT_FIELDS,
 } from '../nic.ts';
+import { noInterface } from './ifconfig.ts';
 import { type NicView, nicView } from './view.ts';
+
+export interface NicinfoAnswer {
+  /** What it prints. */
+  text: string;
+  nics: NicView[];
+}
+
+const USAGE = 'usage: nicinfo [-s] [-v] [interface ...]';
 
 /** Runs `nicinfo args`; returns what it prints. Throws ErrnoError with what is wrong. */
 export function nicinfo(io: IoPkt, args: readonly string[]): string {
-  const words = args.filter((word) => !/^-[sv]+$/.test(word));
-  const letters = args.filter((word) => /^-[sv]+$/.test(word)).join('');
-  const [name] = words;
-  const ifnets = name === undefined ? io.ifnets : [io.find(name)];
-  return ifnets
-    .map((ifp) => {
-      if (ifp === null) throw new ErrnoError(ENXIO, `nicinfo: interface ${name} does not exist`);
-      return formatNic(nicView(io, ifp), letters.includes('s'), letters.includes('v'));
-    })
-    .join('\n\n');
+  return runNicinfo(io, args).text;
+}
+
+/** The same with what programs want. */
+export function runNicinfo(io: IoPkt, args: readonly string[]): NicinfoAnswer {
+  io.refuseDead();
+  const options = args.filter((word) => word.startsWith('-'));
+  const wrong = options.find((word) => !/^-[sv]+$/.test(word));
+  if (wrong !== undefined) throw new ErrnoError(EINVAL, `nicinfo: ${wrong}: ${USAGE}`);
+  const letters = options.join('');
+  const names = args.filter((word) => !word.startsWith('-'));
+  const ifnets = names.length === 0 ? [...io.ifnets] : names.map((name) => found(io, name));
+  const nics = ifnets.map((ifp) => nicView(io, ifp));
+  const text = nics.map((nic) => formatNic(nic, letters.includes('s'), letters.includes('v'))).join('\n\n');
+  return { text, nics };
+}
+
+/** `en0`, or its path as it was under io-net: `/dev/io-net/en0`. */
+function found(io: IoPkt, name: string): ifnet {
+  const ifp = io.find(name.replace(/^\/dev\/(io-net|io-pkt)\//, ''));
+  if (ifp === null) throw new ErrnoError(ENXIO, `nicinfo: ${noInterface(io, name)}`);
+  return ifp;
 }
 
 /** Width of a label with its dots. */
@@ -45,7 +67,7 @@ export function formatNic(view: NicView, statsOnly = false, verbose = false): st
   const parts = [`${name}:`];
   if (config === null) parts.push(`  no configuration: ${errnoName(error)}`);
   else if (!statsOnly) parts.push(...configLines(config, verbose));
-  if (stats !== null) parts.push('', ...statsLines(stats));
+  if (stats !== null) parts.push(...(parts.length > 1 ? [''] : []), ...statsLines(stats));
   return parts.join('\n');
 }
 
@@ -55,6 +77,7 @@ function configLines(cfg: nic_config_t, verbose: boolean): string[] {
   const lines = [
     `  ${cfg.device_description}`,
     '',
+    ...((cfg.flags & NIC_FLAG_LINK_DOWN) !== 0 ? ['  Link is DOWN', ''] : []),
     line('Physical Node ID', formatNode(cfg.permanent_address)),
     line('Current Physical Node ID', formatNode(cfg.current_address)),
     line('Current Operation Rate', formatRate(cfg)),
@@ -75,14 +98,14 @@ function configLines(cfg: nic_config_t, verbose: boolean): string[] {
     line('Promiscuous Mode', (cfg.flags & NIC_FLAG_PROMISCUOUS) !== 0 ? 'On' : 'Off'),
     line('Multicast Support', (cfg.flags & NIC_FLAG_MULTICAST) !== 0 ? 'Enabled' : 'Disabled'),
   );
-  if (!verbose) return lines;
+  // Neither asked for nor known.
+  if (!verbose || cfg.vendor_id === 0) return lines;
   return [
     ...lines,
     line('Vendor ID', `0x${cfg.vendor_id.toString(16)}`),
     line('Device ID', `0x${cfg.device_id.toString(16)}`),
     line('Device Revision', `0x${cfg.device_revision.toString(16)}`),
     line('Device Index', cfg.device_index),
-    line('Link', (cfg.flags & NIC_FLAG_LINK_DOWN) !== 0 ? 'Down' : 'Up'),
   ];
 }
 
@@ -112,28 +135,35 @@ const STAT_LABELS: Record<(typeof STAT_FIELDS)[number], string> = {
   rx_failed_allocs: 'Memory Allocation Failures on Receive',
 };
 
+/** In the order they are shown: sending first. */
 const ETHER_LABELS: Record<(typeof ETHER_STAT_FIELDS)[number], string> = {
-  align_errors: 'Received packets with Alignment errors',
   single_collisions: 'Single Collisions on Transmit',
   multi_collisions: 'Multiple Collisions on Transmit',
-  fcs_errors: 'Received packets with CRC errors',
-  tx_deferred: 'Transmits Deferred',
-  late_collisions: 'Late Collisions on Transmit',
+  total_collision_frames: 'Total Frames experiencing Collision(s)',
+  tx_deferred: 'Deferred Transmits',
+  late_collisions: 'Late Collision on Transmit errors',
   xcoll_aborted: 'Transmits aborted (excessive collisions)',
+  excessive_deferrals: 'Transmits aborted (excessive deferrals)',
   internal_tx_errors: 'Transmits aborted (internal errors)',
   no_carrier: 'No Carrier on Transmit',
-  internal_rx_errors: 'Receive internal errors',
-  excessive_deferrals: 'Excessive Deferrals on Transmit',
-  length_field_mismatch: 'Length field mismatches on Receive',
-  length_field_outrange: 'Length field out of range on Receive',
-  oversized_packets: 'Oversized Packets received',
   sqe_errors: 'SQE errors',
-  symbol_errors: 'Symbol Errors',
   jabber_detected: 'Jabber detected',
+  align_errors: 'Receive Alignment errors',
+  fcs_errors: 'Received packets with CRC errors',
+  internal_rx_errors: 'Packets Dropped on receive',
+  length_field_mismatch: 'Length field mismatches on Receive',
+  length_field_outrange: 'Ethernet Headers out of range',
+  oversized_packets: 'Oversized Packets received',
   short_packets: 'Short packets received',
-  total_collision_frames: 'Total Frames experiencing Collision(s)',
-  dribble_bits: 'Dribble bits on Receive',
+  symbol_errors: 'Symbol Errors',
+  dribble_bits: 'Frames with Dribble Bits',
 };
+const SHOWN_FIELDS = Object.keys(ETHER_LABELS) as (typeof ETHER_STAT_FIELDS)[number][];
+
+/** Whether a driver keeps a counter. */
+export function keepsEtherStat(stats: nic_stats_t, field: (typeof ETHER_STAT_FIELDS)[number]): boolean {
+  return (stats.un_estats.valid_stats & (1 << ETHER_STAT_FIELDS.indexOf(field))) !== 0;
+}
 
 function statsLines(stats: nic_stats_t): string[] {
   const some = (wanted: readonly (keyof typeof STAT_LABELS)[]): string[] =>
@@ -150,7 +180,7 @@ function statsLines(stats: nic_stats_t): string[] {
     ...some(['rxed_broadcast', 'rxed_multicast', 'rx_failed_allocs']),
   ];
   const { un_estats } = stats;
-  const valid = ETHER_STAT_FIELDS.filter((_, bit) => (un_estats.valid_stats & (1 << bit)) !== 0);
+  const valid = SHOWN_FIELDS.filter((field) => keepsEtherStat(stats, field));
   if (valid.length > 0) lines.push('', ...valid.map((field) => line(ETHER_LABELS[field], un_estats[field])));
   return lines;
 }

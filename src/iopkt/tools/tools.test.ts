@@ -3,17 +3,21 @@
 
 import { expect, test } from 'vitest';
 import { InetStack } from '../../inet/stack.ts';
-import { EINVAL, ENXIO, ErrnoError } from '../errno.ts';
+import { EADDRNOTAVAIL, EINVAL, EIO, ENXIO, ErrnoError } from '../errno.ts';
 import { M_DONTWAIT, MT_HEADER, m_freem, m_get } from '../mbuf.ts';
-import { host, type TestHost } from '../testing.ts';
+import { host, type TestHost, type TestHostOptions } from '../testing.ts';
 import { ifconfig } from './ifconfig.ts';
+import { formatMedia } from './ifconfig-show.ts';
 import { classPrefix, parseDotted, parseMask } from './inet.ts';
-import { mbufView, netstatInterfaces, netstatMbufs } from './netstat.ts';
+import { mbufView, netstatInterfaces, netstatMbufs, netstatSource, runNetstat } from './netstat.ts';
 import { nicinfo } from './nicinfo.ts';
+import { nicRecord } from './records.ts';
 import { nicView } from './view.ts';
 
-function configured(): TestHost & { stack: InetStack; run2s(): void; config(...args: string[]): string } {
-  const it = host();
+function configured(
+  options: TestHostOptions = {},
+): TestHost & { stack: InetStack; run2s(): void; config(...args: string[]): string } {
+  const it = host(options);
   const stack = new InetStack(it.layer);
   it.io.mount('xx');
   return {
@@ -51,7 +55,7 @@ test('ifconfig shows an interface as people know it', () => {
     '\tsupported Ethernet media:\n\t\tmedia none\n\t\tmedia autoselect\n',
   );
   expect(config('-m', 'xx0')).toContain('\t\tmedia 100baseTX mediaopt full-duplex');
-  expect(config('-av')).toMatch(/input: 0 packets.*\n\toutput: [0-9]+ packets/);
+  expect(config('-av')).toMatch(/input: 0 packets.*\n\toutput: [0-9]+ packet/);
   expect(config('-a')).toBe(config('xx0'));
 });
 
@@ -102,15 +106,98 @@ test('ifconfig says what is wrong, and does nothing then', () => {
     ['10.0.0.300'],
     ['10.0.0.1', 'netmask', '255.0.255.0'],
     ['media', '1000baseT'],
+    ['instance', '16'],
+    ['-alias'],
+    ['alias'],
+    ['netmask', '255.255.255.0'],
+    ['10.0.0.1', '10.0.0.2'],
+    ['10.0.0.1/24/7'],
+    ['10.0.0.1/33'],
+    ['10.0.0.1/24', 'broadcast', '10.0.0.254'],
+    ['destroy', 'up'],
+    ['-destroy'],
+    ['-up'],
+    ['-down'],
+    ['create'],
+    ['inet6', 'fe80::1'],
+    ['toString'],
   ]) {
     expect([words, errnoOf(() => config('xx0', ...words))]).toEqual([words, EINVAL]);
   }
-  expect([device().mtu, device().up]).toEqual([1500, false]);
+  for (const words of [['-x'], ['-a', 'xx0'], ['-l', 'xx0']])
+    expect([words, errnoOf(() => config(...words))]).toEqual([words, EINVAL]);
+  expect([device().mtu, device().up, config('-l')]).toEqual([1500, false, 'xx0']);
+  expect(errnoOf(() => config('xx0', 'delete'))).toBe(EADDRNOTAVAIL);
   expect(errnoOf(() => ifconfig(io, null, ['xx0', '10.0.0.1']))).toBe(EINVAL);
   expect([parseMask('24'), parseMask('255.255.255.128'), parseMask('0xff000000')]).toEqual([24, 25, 8]);
   expect(['10.1.1.1', '172.16.0.1', '192.0.2.1'].map((text) => classPrefix(parseDotted(text)!))).toEqual([
     8, 16, 24,
   ]);
+});
+
+test('ifconfig chooses what it shows, in the order people know', () => {
+  const { config, run2s, io } = configured({ cards: [{}, {}] });
+  config('xx0', '10.0.0.1/24');
+  run2s();
+  expect([config('-l'), config('-lu'), config('-ld'), config('-lb'), config('-A', '-l')]).toEqual([
+    'xx0 xx1',
+    'xx0',
+    'xx1',
+    'xx0 xx1',
+    'xx0 xx1',
+  ]);
+  expect(config('-a', 'inet')).toBe(config());
+  const order = config('-mv', 'xx0').match(/^\t\w+( \w+)?/gm);
+  expect(order).toEqual([
+    '\taddress',
+    '\tmedia',
+    '\tstatus',
+    '\tsupported Ethernet',
+    '\tinput',
+    '\toutput',
+    '\tinet 10',
+  ]);
+  // -z shows the counters, and begins anew.
+  expect(config('-z', 'xx0')).toMatch(/output: [1-9]\d* packet/);
+  expect(config('-v', 'xx0')).toContain('input: 0 packets, 0 bytes\n\toutput: 0 packets, 0 bytes\n');
+  io.find('xx0')!.if_ierrors = 1;
+  io.find('xx0')!.if_collisions = 2;
+  expect(config('-v', 'xx0')).toContain(
+    'input: 0 packets, 0 bytes, 1 error\n\toutput: 0 packets, 0 bytes, 2 collisions\n',
+  );
+});
+
+test('ifconfig shows capabilities where there are some', () => {
+  const { config, io } = configured();
+  const ifp = io.find('xx0')!;
+  ifp.if_capabilities_rx = 1;
+  ifp.if_capabilities_tx = 7;
+  expect(config('xx0')).toContain(
+    '\tcapabilities rx=1<IP4CSUM>\n\tcapabilities tx=7<IP4CSUM,TCP4CSUM,UDP4CSUM>\n\tenabled=0\n\taddress',
+  );
+  ifp.if_capenable_tx = 6;
+  expect(config('xx0')).toContain('\tenabled tx=6<TCP4CSUM,UDP4CSUM>\n\taddress');
+});
+
+test('a media word is shown with its options by commas, and its instance', () => {
+  expect(formatMedia(0x26)).toBe('100baseTX');
+  expect(formatMedia(0x500026)).toBe('100baseTX full-duplex,flowcontrol');
+  expect(formatMedia(0x20100026, ' mediaopt ')).toBe('100baseTX mediaopt full-duplex instance 2');
+});
+
+test('ifconfig: a driver that refuses an address leaves the interface as it was', () => {
+  const { config, stack, device, io } = configured();
+  config('xx0', '10.0.0.1/24');
+  const ifp = io.find('xx0')!;
+  const init = ifp.if_init!;
+  ifp.if_init = () => EIO;
+  for (const words of [['10.0.0.2/24'], ['10.0.0.1/16'], ['10.9.0.1/16', 'alias']])
+    expect([words, errnoOf(() => config('xx0', ...words))]).toEqual([words, EIO]);
+  expect(stack.addressesOf(device())).toEqual(['10.0.0.1/24']);
+  expect(stack.routeList()).toEqual(['10.0.0.0/24 dev xx0 src 10.0.0.1']);
+  ifp.if_init = init;
+  config('xx0', '10.0.0.2/24');
+  expect(stack.addressesOf(device())).toEqual(['10.0.0.2/24']);
 });
 
 test('nicinfo shows what the driver tells, and only counters that are valid', () => {
@@ -130,9 +217,15 @@ test('nicinfo shows what the driver tells, and only counters that are valid', ()
   expect(text).toMatch(/CRC errors \.+ 0/);
   expect(text).not.toMatch(/Collision/);
   expect(nicinfo(io, ['-s', 'xx0'])).not.toMatch(/Node ID/);
-  expect(nicinfo(io, ['-v', 'xx0'])).toMatch(/Vendor ID \.+ 0x0/);
+  // This driver does not know them.
+  expect(nicinfo(io, ['-v', 'xx0'])).toBe(nicinfo(io, ['xx0']));
   expect(nicView(io, io.find('xx0')!).stats).toMatchObject({ txed_ok: 3, rxed_ok: 1, octets_rxed_ok: 100 });
   expect(errnoOf(() => nicinfo(io, ['xx7']))).toBe(ENXIO);
+  expect(errnoOf(() => nicinfo(io, ['-x']))).toBe(EINVAL);
+  expect(nicinfo(io, ['/dev/io-net/en0'])).toBe(nicinfo(io, ['xx0']));
+  const record = nicRecord(nicView(io, io.find('xx0')!));
+  expect(record).toMatchObject({ error: null, config: { permanent_address: '02:00:00:00:00:01' } });
+  expect(Object.keys(record.stats as object)).not.toContain('single_collisions');
 });
 
 test('netstat -i and -m', () => {
@@ -142,22 +235,32 @@ test('netstat -i and -m', () => {
   const opkts = io.find('xx0')!.if_opackets;
   expect(netstatInterfaces(io, stack)).toBe(
     [
-      'Name Mtu  Network     Address           Ipkts Ierrs Opkts Oerrs Colls',
-      `xx0  1500 <Link>      02:00:00:00:00:01     0     0     ${opkts}     0     0`,
-      `xx0  1500 10.0.0.0/24 10.0.0.1              0     0     ${opkts}     0     0`,
+      'Name Mtu  Network   Address           Ipkts Ierrs Opkts Oerrs Colls',
+      `xx0  1500 <Link>    02:00:00:00:00:01     0     0     ${opkts}     0     0`,
+      `xx0  1500 10.0.0/24 10.0.0.1              0     0     ${opkts}     0     0`,
     ].join('\n'),
   );
+  const source = netstatSource(io, stack);
+  const netstat = (...args: string[]): string => runNetstat(source, args).text;
+  expect(netstat('-in')).toBe(netstatInterfaces(io, stack));
+  expect(netstat('-I', 'xx0')).toBe(netstat('-iIxx0'));
+  expect(netstat('-ib').split('\n')[0]).toMatch(/Ibytes +Obytes$/);
+  config('xx0', 'down');
+  expect(netstat('-i')).toContain('\nxx0* 1500 ');
+  for (const words of [[], ['-im'], ['-s'], ['-I'], ['xx0'], ['-']])
+    expect([words, errnoOf(() => netstat(...words))]).toEqual([words, EINVAL]);
+  expect(errnoOf(() => netstat('-I', 'xx9'))).toBe(ENXIO);
   up();
-  const before = mbufView(io);
+  const before = mbufView(machine);
   expect(before.byType).toEqual({ data: 16 });
   io.request('test', () => {
     const m = m_get(M_DONTWAIT, MT_HEADER)!;
-    expect(mbufView(io).byType).toEqual({ data: 16, header: 1 });
+    expect(mbufView(machine).byType).toEqual({ data: 16, header: 1 });
     expect(netstatMbufs(io)).toContain('17 mbufs in use (most: ');
     m_freem(m);
   });
   // A buffer of the stack's own has no type but data, also one that was a header.
   const again = machine.mbufs.get()!;
-  expect(mbufView(io).byType).toEqual({ data: 17 });
+  expect(mbufView(machine).byType).toEqual({ data: 17 });
   machine.mbufs.free(again);
 });

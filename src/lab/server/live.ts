@@ -7,6 +7,7 @@ import type { SystemClock } from '../../kernel/clock.ts';
 import type { Pumped } from '../hosts.ts';
 import type { Lab } from '../lab.ts';
 import { DRAIN_LIMIT_NS, SETTLE_LIMIT_NS } from '../run-virtual.ts';
+import type { Control } from './control.ts';
 
 export interface LiveOptions {
   /** Time of traffic; without it until `signal`, or until all traffic has ended by itself. */
@@ -15,6 +16,8 @@ export interface LiveOptions {
   signal: AbortSignal;
   /** Called now and then with the ns of traffic so far; -1: the links are not up yet. */
   progress?: (elapsedNs: number) => void;
+  /** Where requests from other processes come in. */
+  control?: Control | null;
 }
 
 /** Frames taken in from a port before the clock gets its turn. */
@@ -36,8 +39,10 @@ const STILL_NS = 50_000_000;
 const PROGRESS_NS = 500_000_000;
 
 export async function runLive(lab: Lab, options: LiveOptions): Promise<void> {
-  const { forNs = Infinity, signal, progress = () => {} } = options;
+  const { forNs = Infinity, signal, progress = () => {}, control = null } = options;
   const { clock } = lab;
+  const loop: Loop = { lab, control, sleeper: new Sleeper() };
+  control?.whenWaiting(() => loop.sleeper.wake());
   lab.bringUp();
   let told = clock.now();
   const tell = (elapsedNs: number): void => {
@@ -45,20 +50,20 @@ export async function runLive(lab: Lab, options: LiveOptions): Promise<void> {
     told = clock.now();
     progress(elapsedNs);
   };
-  await pump(lab, clock.now() + SETTLE_LIMIT_NS, () => {
+  await pump(loop, clock.now() + SETTLE_LIMIT_NS, () => {
     tell(-1);
     return lab.linksUp || signal.aborted;
   });
   lab.startTraffic();
   const start = clock.now();
-  await pump(lab, start + forNs, () => {
+  await pump(loop, start + forNs, () => {
     tell(clock.now() - start);
     return signal.aborted || lab.trafficEnded;
   });
   lab.stopTraffic();
   const stillNs = lab.guests.length > 0 || lab.hosts.some((host) => host.board !== null) ? STILL_NS : 0;
   let stillSince = clock.now();
-  await pump(lab, stillSince + DRAIN_LIMIT_NS, () => {
+  await pump(loop, stillSince + DRAIN_LIMIT_NS, () => {
     if (!lab.quiet) stillSince = clock.now();
     return lab.quiet && clock.now() - stillSince >= stillNs;
   });
@@ -66,8 +71,14 @@ export async function runLive(lab: Lab, options: LiveOptions): Promise<void> {
   lab.finish();
 }
 
+interface Loop {
+  readonly lab: Lab;
+  readonly control: Control | null;
+  readonly sleeper: Sleeper;
+}
+
 /** Runs the lab until `endNs`, or until `isOver`. */
-async function pump(lab: Lab, endNs: number, isOver: () => boolean): Promise<void> {
+async function pump({ lab, control, sleeper }: Loop, endNs: number, isOver: () => boolean): Promise<void> {
   const clock = lab.clock as SystemClock;
   const { pumped } = lab;
   const batch = lab.guests.length === 0 ? PORT_BATCH : GUEST_BATCH;
@@ -75,10 +86,12 @@ async function pump(lab: Lab, endNs: number, isOver: () => boolean): Promise<voi
   while (!isOver()) {
     let waitNs = clock.poll();
     for (const each of pumped) if (each.poll(batch) > 0) waitNs = 0;
+    // One, so that the lab has its turn between two.
+    if (control?.serve() === true) waitNs = 0;
     const now = clock.now();
     const leftNs = endNs - now;
     if (leftNs <= 0) return;
-    if (lab.guests.length === 0) await rest(pumped, Math.min(waitNs, leftNs));
+    if (lab.guests.length === 0) await rest(pumped, sleeper, Math.min(waitNs, leftNs));
     else {
       if (waitNs < BUSY_NS) busyUntil = now + BUSY_NS;
       // A guest runs in this thread, in turns of its own: no naps here.
@@ -88,16 +101,33 @@ async function pump(lab: Lab, endNs: number, isOver: () => boolean): Promise<voi
   }
 }
 
+/** A sleep that can be ended early. */
+class Sleeper {
+  private end: () => void = () => {};
+
+  sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.end = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  wake(): void {
+    this.end();
+  }
+}
+
 const napCell = new Int32Array(new SharedArrayBuffer(4));
 
-async function rest(pumped: readonly Pumped[], waitNs: number): Promise<void> {
+async function rest(pumped: readonly Pumped[], sleeper: Sleeper, waitNs: number): Promise<void> {
   if (waitNs >= NEAR_NS) {
     const sleepMs = Math.floor(Math.min(waitNs - TIMER_SLACK_NS, LONGEST_SLEEP_NS) / 1e6);
-    if (pumped.length === 0) await sleep(sleepMs);
-    else {
-      await Promise.race(pumped.map((each) => each.waitReadable(sleepMs)));
-      for (const each of pumped) each.cancelWait();
-    }
+    await Promise.race([sleeper.sleep(sleepMs), ...pumped.map((each) => each.waitReadable(sleepMs))]);
+    sleeper.wake();
+    for (const each of pumped) each.cancelWait();
     return;
   }
   const napNs = Math.min(waitNs - NAP_SLACK_NS, pumped.length === 0 ? NEAR_NS : NAP_WITH_PORTS_NS);
