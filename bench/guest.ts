@@ -1,4 +1,4 @@
-// Throughput of a Linux guest in v86 through our PCnet, beside v86's own cards, in one run: iperf3 in the guest against
+// Throughput of a Linux guest in v86 through our cards, beside v86's own, in one run: iperf3 in the guest against
 // iperf3 on this computer's kernel, behind a TAP in a network namespace. As root, after `npm run guests`:
 //
 //   npx tsc -p bench && node out/bench/guest.js [SECONDS]
@@ -8,6 +8,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { attachNic } from '../src/attach/v86/attach.ts';
 import { OwnCard } from '../src/attach/v86/own-card.ts';
+import { I8255x, type I8255xModel } from '../src/chips/i8255x/model.ts';
 import { Pcnet, type PcnetVariant } from '../src/chips/pcnet/model.ts';
 import { SystemClock } from '../src/kernel/clock.ts';
 import type { Emulator } from '../src/lab/server/v86.ts';
@@ -45,9 +46,20 @@ const pcnet = (variant: PcnetVariant): Card => ({
       clock,
     }),
 });
+const i8255x = (model: I8255xModel): Card => ({
+  name: model,
+  netDevice: 'none',
+  module: 'e100',
+  plug: (emulator, medium, clock) =>
+    attachNic(emulator, (host) => new I8255x(host, medium, { model, mac: MAC, negotiationNs: 1e6 }), {
+      clock,
+    }),
+});
 const CARDS = [
   pcnet('Am79C973'),
   pcnet('Am79C970A'),
+  i8255x('i82557b'),
+  i8255x('i82559c'),
   own('ne2k', 'ne2k-pci'),
   own('virtio', 'virtio_pci virtio_net'),
 ];

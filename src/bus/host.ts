@@ -60,9 +60,13 @@ export class Dma {
 
   write16(address: number, value: number): void {
     if (!this.reaches(address, 2)) return;
-    const { u8 } = this.memory;
-    u8[address] = value;
-    u8[address + 1] = value >>> 8;
+    // At once, if it can be: a read of both bytes from two stores stalls the processor this runs on.
+    if ((address & 1) === 0) this.memory.u16[address >>> 1] = value;
+    else {
+      const { u8 } = this.memory;
+      u8[address] = value;
+      u8[address + 1] = value >>> 8;
+    }
     this.wrote(address, 2);
   }
 

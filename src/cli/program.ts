@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { BENCH_DRIVERS } from '../bench/path.ts';
 import { parseSpan } from '../lab/units.ts';
+import { SCENARIO_DRIVERS } from '../scenario/drivers.ts';
 import { SUBJECT_NAMES } from '../scenario/subjects.ts';
 import { type BenchCommandOptions, benchCommand } from './bench.ts';
 import { checkCommand } from './check.ts';
@@ -12,6 +13,7 @@ import { livelockCommand } from './livelock.ts';
 import { type RunOptions, runLab } from './run.ts';
 import { type ScenarioOptions, scenariosCommand } from './scenarios.ts';
 import { addTools } from './tools.ts';
+import { type VerifyCommandOptions, verifyCommand } from './verify.ts';
 
 /** The commands over `io`; each sets the exit code by `exit`. */
 export function makeProgram(io: Io, exit: (code: number) => void): Command {
@@ -84,9 +86,13 @@ export function makeProgram(io: Io, exit: (code: number) => void): Command {
     .command('scenarios')
     .summary("the same driver tests on our models and on QEMU's card")
     .description(
-      "Runs our driver through the same scenarios on our card models and on QEMU's card, and prints a table.",
+      "Runs a driver through the same scenarios on our card models and on QEMU's cards, and prints a table.",
     )
-    .option('--on <cards>', `cards, by commas (default: ${SUBJECT_NAMES.join(',')})`)
+    .addOption(new Option('--driver <name>', 'which driver (default: pcnet32)').choices(SCENARIO_DRIVERS))
+    .option(
+      '--on <cards>',
+      `cards, by commas (default: ${SUBJECT_NAMES.join(',')}; speedo has others, such as i82559er, qemu:i82559er)`,
+    )
     .option('--only <scenarios>', 'scenarios by name, by commas (default: all)')
     .option('--seed <n>', 'seed of all chance (default: 1)', wholeNumber)
     .option('--json', 'print a JSON array')
@@ -96,7 +102,32 @@ export function makeProgram(io: Io, exit: (code: number) => void): Command {
       examples(
         'softnet scenarios',
         'softnet scenarios --on pcnet --json',
+        'softnet scenarios --driver speedo --on i82557b,qemu:i82557b',
         'softnet scenarios --only bring-up',
+      ),
+    );
+
+  program
+    .command('verify')
+    .summary('check drivers against the rules for drivers')
+    .description(
+      'Checks one driver, or all of the tree, against the rules for drivers, with adversaries, and prints what it breaks.',
+    )
+    .argument('[driver]', 'speedo, pcn, pcnet32, xx, or a file: its default export makes a driver for a card')
+    .option('--chip <chip>', 'on this chip only')
+    .option('--rule <id>', 'this rule only, like P05')
+    .option('--seed <n>', 'seed of all chance (default: 1)', wholeNumber)
+    .option('--json', 'print one JSON object')
+    .action(async (driver: string | undefined, options: VerifyCommandOptions) =>
+      exit(await verifyCommand(io, driver, options)),
+    )
+    .addHelpText(
+      'after',
+      examples(
+        'softnet verify',
+        'softnet verify speedo --chip i82559er',
+        'softnet verify pcn --rule P07 --seed 3',
+        'softnet verify ./my-driver.mjs --json',
       ),
     );
 

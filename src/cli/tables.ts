@@ -3,6 +3,7 @@
 import Table from 'cli-table3';
 import { formatFault } from '../iopkt/fault.ts';
 import type { LabReport } from '../lab/report.ts';
+import type { LinkReport } from '../lab/wire-report.ts';
 import { humanBytes, humanCount, humanCounts, humanRate, humanShare, humanTime } from './human.ts';
 
 /** All tables of a report, the last line saying whether anything vanished. */
@@ -168,7 +169,7 @@ function linkTable(report: LabReport): string {
       rows.push([
         name,
         direction.replace('>', ' > '),
-        link.kind === 'switch' ? '-' : humanRate(link.bitsPerSecond),
+        rateOf(link),
         humanCount(way.frames),
         humanBytes(way.bytes),
         direction.endsWith('.in') || link.bitsPerSecond === 0 ? '-' : humanShare(way.utilisation),
@@ -182,6 +183,14 @@ function linkTable(report: LabReport): string {
     [2, 3, 4, 5],
     rows,
   );
+}
+
+function rateOf({ kind, bitsPerSecond, agreed }: LinkReport): string {
+  if (kind === 'switch') return '-';
+  if (agreed === undefined) return humanRate(bitsPerSecond);
+  return agreed === null
+    ? 'no link'
+    : `${humanRate(agreed.bitsPerSecond)} ${agreed.fullDuplex ? 'full' : 'half'}`;
 }
 
 function cpuTable(report: LabReport): string {

@@ -155,6 +155,8 @@ test('a driver that goes on after a fault further in is stopped at its next call
   });
   // The first card's packet is sent on by the second, whose driver faults.
   it.io.find('xx1')!.if_start = boom;
+  // A queue so short has no packets wait for each other: start() is called from within if_input.
+  it.device('xx1').txQueueLength = 2;
   it.layer.packetTypes.add({
     name: 'bridge',
     type: 0x0800,

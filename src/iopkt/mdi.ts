@@ -57,6 +57,10 @@ export interface MdiEvent {
 interface Phy {
   present: boolean;
   state: number;
+  /** The link has been down since the monitor looked: it may be back, and another one. */
+  lost: boolean;
+  /** What was active when it was told to be up; 0: unknown. */
+  media: number;
 }
 
 /** mdi_t. */
@@ -65,7 +69,12 @@ export class mdi_t {
   readonly read: MdiRead;
   readonly write: MdiWrite;
   readonly callback: MdiCallback;
-  readonly phys: Phy[] = Array.from({ length: PHYS }, () => ({ present: false, state: MDI_LINK_UNKNOWN }));
+  readonly phys: Phy[] = Array.from({ length: PHYS }, () => ({
+    present: false,
+    state: MDI_LINK_UNKNOWN,
+    lost: false,
+    media: 0,
+  }));
   monitored = false;
   /** A link that is down is negotiated again by MDI_MonitorPhy. */
   ldown_test = false;
@@ -129,7 +138,7 @@ export function MDI_DeRegister(mdip: { value: mdi_t | null }): void {
 /** MDI_SUCCESS when a PHY answers at this address. */
 export function MDI_FindPhy(mdi: mdi_t, phy: number): number {
   if (!Number.isInteger(phy) || phy < 0 || phy >= PHYS) return MDI_BADPARAM;
-  const status = mdi.read(mdi.handle, phy, MII.BMSR);
+  const status = readStatus(mdi, phy);
   return status === 0 || status === GONE ? MDI_FAILURE : MDI_SUCCESS;
 }
 
@@ -139,6 +148,7 @@ export function MDI_InitPhy(mdi: mdi_t, phy: number): number {
   if (found !== MDI_SUCCESS) return found;
   mdi.phys[phy].present = true;
   mdi.phys[phy].state = MDI_LINK_UNKNOWN;
+  mdi.phys[phy].lost = false;
   return MDI_SUCCESS;
 }
 
@@ -152,6 +162,7 @@ export function MDI_ResetPhy(mdi: mdi_t, phy: number, wait: number): number {
 export function MDI_SyncPhy(mdi: mdi_t, phy: number): number {
   if (!known(mdi, phy)) return MDI_BADPARAM;
   mdi.phys[phy].state = MDI_LINK_UNKNOWN;
+  mdi.phys[phy].lost = false;
   return MDI_SUCCESS;
 }
 
@@ -159,8 +170,8 @@ export function MDI_SyncPhy(mdi: mdi_t, phy: number): number {
 export function MDI_GetLinkStatus(mdi: mdi_t, phy: number): number {
   if (!known(mdi, phy)) return MDI_BADPARAM;
   // A loss latches until it is read.
-  mdi.read(mdi.handle, phy, MII.BMSR);
-  const status = mdi.read(mdi.handle, phy, MII.BMSR);
+  readStatus(mdi, phy);
+  const status = readStatus(mdi, phy);
   if (status === GONE) return MDI_LINK_UNKNOWN;
   return (status & BMSR.LINK) !== 0 ? MDI_LINK_UP : MDI_LINK_DOWN;
 }
@@ -177,7 +188,7 @@ export function MDI_GetActiveMedia(mdi: mdi_t, phy: number, media: { value: numb
     else media.value = full ? MDI_10bTFD : MDI_10bTFD >> 1;
     return MDI_SUCCESS;
   }
-  const status = mdi.read(mdi.handle, phy, MII.BMSR);
+  const status = readStatus(mdi, phy);
   if ((status & BMSR.ANCOMP) === 0) return MDI_FAILURE;
   const common = resolve(advertised(mdi, phy) & partner(mdi, phy));
   if (common === 0) return MDI_FAILURE;
@@ -233,14 +244,14 @@ export function MDI_GetAdvert(mdi: mdi_t, phy: number, media: { value: number })
 /** MDI_FAILURE while negotiation is not complete. */
 export function MDI_GetPartnerAdvert(mdi: mdi_t, phy: number, media: { value: number }): number {
   if (!known(mdi, phy)) return MDI_BADPARAM;
-  if ((mdi.read(mdi.handle, phy, MII.BMSR) & BMSR.ANCOMP) === 0) return MDI_FAILURE;
+  if ((readStatus(mdi, phy) & BMSR.ANCOMP) === 0) return MDI_FAILURE;
   media.value = partner(mdi, phy);
   return MDI_SUCCESS;
 }
 
 export function MDI_GetMediaCapable(mdi: mdi_t, phy: number, media: { value: number }): number {
   if (!known(mdi, phy)) return MDI_BADPARAM;
-  const status = mdi.read(mdi.handle, phy, MII.BMSR);
+  const status = readStatus(mdi, phy);
   if (status === GONE) return MDI_FAILURE;
   // Bits 12 and 13 of the extended status say what of 1000BASE-T it can do (22.2.4.4).
   const extended = (status & ESTATUS) !== 0 ? mdi.read(mdi.handle, phy, 15) : 0;
@@ -251,9 +262,9 @@ export function MDI_GetMediaCapable(mdi: mdi_t, phy: number, media: { value: num
 /** Negotiates. `wait`: NoWait, WaitBusy, or seconds; MDI_FAILURE when it is not complete by then. */
 export function MDI_AutoNegotiate(mdi: mdi_t, phy: number, wait: number): number {
   if (!known(mdi, phy)) return MDI_BADPARAM;
-  if ((mdi.read(mdi.handle, phy, MII.BMSR) & BMSR.ANEG) === 0) return MDI_UNSUPPORTED;
+  if ((readStatus(mdi, phy) & BMSR.ANEG) === 0) return MDI_UNSUPPORTED;
   mdi.write(mdi.handle, phy, MII.BMCR, BMCR.ANENABLE | BMCR.ANRESTART);
-  return waitFor(wait, () => (mdi.read(mdi.handle, phy, MII.BMSR) & BMSR.ANCOMP) !== 0);
+  return waitFor(wait, () => (readStatus(mdi, phy) & BMSR.ANCOMP) !== 0);
 }
 
 /** `ldown_test`: MDI_MonitorPhy negotiates again while the link is down. */
@@ -266,18 +277,44 @@ export function MDI_DisableMonitor(mdi: mdi_t): void {
   mdi.monitored = false;
 }
 
-/** Looks at each PHY under care; the driver's callback is told of every change, and of the first look. */
+/**
+ * Looks at each PHY under care; the driver's callback is told of every change, and of the first look. A link that went and came
+ * in between is told, as both, when it came as another.
+ */
 export function MDI_MonitorPhy(mdi: mdi_t): void {
   if (!mdi.monitored) return;
   for (let phy = 0; phy < PHYS; phy++) {
     const entry = mdi.phys[phy];
     if (!entry.present) continue;
     const state = MDI_GetLinkStatus(mdi, phy);
+    const replaced =
+      entry.lost &&
+      entry.state === MDI_LINK_UP &&
+      state === MDI_LINK_UP &&
+      activeNow(mdi, phy) !== entry.media;
+    entry.lost = false;
+    if (replaced) {
+      entry.state = MDI_LINK_DOWN;
+      mdi.callback(mdi.handle, phy, MDI_LINK_DOWN);
+    }
     if (state !== MDI_LINK_UP && mdi.ldown_test && entry.state === state) MDI_AutoNegotiate(mdi, phy, NoWait);
     if (state === entry.state) continue;
     entry.state = state;
+    if (state === MDI_LINK_UP) entry.media = activeNow(mdi, phy);
     mdi.callback(mdi.handle, phy, state);
   }
+}
+
+function activeNow(mdi: mdi_t, phy: number): number {
+  const media = { value: 0 };
+  return MDI_GetActiveMedia(mdi, phy, media) === MDI_SUCCESS ? media.value : 0;
+}
+
+/** The status register. Reading it ends what latches, so every reading is remembered. */
+function readStatus(mdi: mdi_t, phy: number): number {
+  const status = mdi.read(mdi.handle, phy, MII.BMSR);
+  if (status !== GONE && (status & BMSR.LINK) === 0) mdi.phys[phy].lost = true;
+  return status;
 }
 
 function known(mdi: mdi_t, phy: number): boolean {
@@ -293,13 +330,13 @@ function change(mdi: mdi_t, phy: number, set: number, clear: number): number {
 }
 
 function advertised(mdi: mdi_t, phy: number): number {
-  const gigabit = (mdi.read(mdi.handle, phy, MII.BMSR) & ESTATUS) !== 0 ? mdi.read(mdi.handle, phy, MSCR) : 0;
+  const gigabit = (readStatus(mdi, phy) & ESTATUS) !== 0 ? mdi.read(mdi.handle, phy, MSCR) : 0;
   return (mdi.read(mdi.handle, phy, MII.ANAR) & abilities) | ((gigabit << 4) & (MDI_1000bT | MDI_1000bTFD));
 }
 
 /** The partner's 1000BASE-T bits stand two places higher than ours (40.5.1.1). */
 function partner(mdi: mdi_t, phy: number): number {
-  const gigabit = (mdi.read(mdi.handle, phy, MII.BMSR) & ESTATUS) !== 0 ? mdi.read(mdi.handle, phy, MSSR) : 0;
+  const gigabit = (readStatus(mdi, phy) & ESTATUS) !== 0 ? mdi.read(mdi.handle, phy, MSSR) : 0;
   return (mdi.read(mdi.handle, phy, MII.ANLPAR) & abilities) | ((gigabit << 2) & (MDI_1000bT | MDI_1000bTFD));
 }
 

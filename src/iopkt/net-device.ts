@@ -7,7 +7,7 @@
 import { Callout } from '../kernel/callout.ts';
 import { NETIF_F_IP_CSUM, NETIF_F_SG, NetDevice, type NetDeviceOps } from '../net/device.ts';
 import { EOK, ErrnoError, errnoName } from './errno.ts';
-import { sameAddress } from './ether.ts';
+import { type ethercom, sameAddress } from './ether.ts';
 import { fault } from './fault.ts';
 import {
   IFCAP_CSUM_TCPv4,
@@ -93,8 +93,10 @@ export function request(io: IoPkt, ifp: ifnet, cmd: number, data: unknown): numb
 }
 
 /** The same for those that nobody waits for: a failure is logged. */
-function tell(io: IoPkt, ifp: ifnet, cmd: number, data: ifreq): void {
-  logFailure(io, ifp, requestName(cmd), request(io, ifp, cmd, data));
+function tell(io: IoPkt, ifp: ifnet, cmd: number, data: ifreq): number {
+  const error = request(io, ifp, cmd, data);
+  logFailure(io, ifp, requestName(cmd), error);
+  return error;
 }
 
 export function logFailure(io: IoPkt, ifp: ifnet, what: string, error: number): void {
@@ -256,6 +258,27 @@ function changeMtu(io: IoPkt, ifp: ifnet, mtu: number): void {
   }
 }
 
+interface Range {
+  readonly low: Uint8Array;
+  readonly high: Uint8Array;
+}
+
+/** Group addresses that the device layer has joined: those that programs joined by an ioctl are not its to leave. */
+const layerRanges = new WeakMap<ethercom, Range[]>();
+
+function joinedByLayer(ec: ethercom): Range[] {
+  let ranges = layerRanges.get(ec);
+  if (ranges === undefined) {
+    ranges = [];
+    layerRanges.set(ec, ranges);
+  }
+  return ranges;
+}
+
+function sameRange(a: Range, b: Range): boolean {
+  return sameAddress(a.low, b.low) && sameAddress(a.high, b.high);
+}
+
 /** Tells the driver what has changed among group addresses and in promiscuous mode. */
 function applyRxMode(io: IoPkt, ifp: ifnet): void {
   const device = ifp.if_netdev;
@@ -263,16 +286,17 @@ function applyRxMode(io: IoPkt, ifp: ifnet): void {
   const ec = ifp.if_ethercom!;
   const wanted = [...device.multicast.values()].map(({ address }) => ({ low: address, high: address }));
   if ((device.flags & IFF_ALLMULTI) !== 0) wanted.push({ low: FIRST_GROUP, high: LAST_GROUP });
-  const gone = ec.ec_multiaddrs.filter(
-    (enm) =>
-      !wanted.some(({ low, high }) => sameAddress(low, enm.enm_addrlo) && sameAddress(high, enm.enm_addrhi)),
-  );
-  for (const { enm_addrlo, enm_addrhi } of gone) change(io, ifp, SIOCDELMULTI, enm_addrlo, enm_addrhi);
-  for (const { low, high } of wanted) {
-    const known = ec.ec_multiaddrs.some(
-      (enm) => sameAddress(low, enm.enm_addrlo) && sameAddress(high, enm.enm_addrhi),
-    );
-    if (!known) change(io, ifp, SIOCADDMULTI, low, high);
+  const joined = joinedByLayer(ec);
+  for (const range of [...joined]) {
+    if (wanted.some((other) => sameRange(range, other))) continue;
+    joined.splice(joined.indexOf(range), 1);
+    change(io, ifp, SIOCDELMULTI, range.low, range.high);
+  }
+  for (const range of wanted) {
+    if (joined.some((other) => sameRange(range, other))) continue;
+    // What fails is tried again at the next change.
+    if (change(io, ifp, SIOCADDMULTI, range.low, range.high) !== EOK) continue;
+    joined.push({ low: range.low.slice(), high: range.high.slice() });
   }
   const promiscuous = device.flags & IFF_PROMISC;
   if ((ifp.if_flags & IFF_PROMISC) === promiscuous) return;
@@ -281,8 +305,8 @@ function applyRxMode(io: IoPkt, ifp: ifnet): void {
   if (ifp.up) tell(io, ifp, SIOCSIFFLAGS, { ifr_name: ifp.if_xname, ifr_flags: ifp.if_flags });
 }
 
-function change(io: IoPkt, ifp: ifnet, cmd: number, low: Uint8Array, high: Uint8Array): void {
-  tell(io, ifp, cmd, { ifr_name: ifp.if_xname, ifr_addr: low.slice(), ifr_addrhi: high.slice() });
+function change(io: IoPkt, ifp: ifnet, cmd: number, low: Uint8Array, high: Uint8Array): number {
+  return tell(io, ifp, cmd, { ifr_name: ifp.if_xname, ifr_addr: low.slice(), ifr_addrhi: high.slice() });
 }
 
 // ---- if_watchdog

@@ -62,6 +62,7 @@ export class TestCard {
   private cause = 0;
   private masked = true;
   private driven = false;
+  private cable = true;
   private rxNext = 0;
   private txNext = 0;
   private readonly frameNs: number;
@@ -152,6 +153,7 @@ export class TestCard {
     if (this.pulled) return;
     // Reset and restart of negotiation clear themselves.
     this.phy[register] = register === 0 ? value & ~0x8200 : value;
+    if (register === 0) this.showLink();
   }
 
   // ---- the outside
@@ -173,6 +175,15 @@ export class TestCard {
 
   /** The cable is plugged in or pulled out. */
   setLink(up: boolean): void {
+    this.cable = up;
+    this.showLink();
+    this.raise(CAUSE_LINK);
+  }
+
+  /** Link and end of negotiation, which a PHY that is powered down has not got. */
+  private showLink(): void {
+    const up = this.cable && (this.phy[0] & 0x0800) === 0;
+    if (up === ((this.phy[1] & 0x24) !== 0)) return;
     this.phy[1] = up ? this.phy[1] | 0x24 : this.phy[1] & ~0x24;
     this.raise(CAUSE_LINK);
   }

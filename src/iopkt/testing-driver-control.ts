@@ -93,7 +93,6 @@ function xx_mediachange(ifp: ifnet): number {
   if (!ifp.up) return EOK;
   if (IFM_SUBTYPE(ifm_media) === IFM_NONE) {
     MDI_PowerdownPhy(mdi, 0);
-    sc.card.setLink(false);
     return EOK;
   }
   if (IFM_SUBTYPE(ifm_media) === IFM_AUTO) sc.card.writePhy(0, 0x1000);

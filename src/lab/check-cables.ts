@@ -32,6 +32,12 @@ export function checkCables(entries: Entries, complain: Complain): Cables {
         'half duplex needs a rate: without time there is nothing to collide in; 10Mbit, say, would be right',
       );
     }
+    if (link.duplex === 'auto' && link.rate !== 10_000_000 && link.rate !== 100_000_000) {
+      complain(
+        [...path, 'rate'],
+        'duplex auto is of 10 and 100 Mbit/s: 100Mbit or 10Mbit, the highest that the cable carries, would be right',
+      );
+    }
     if (first === null || second === null) continue;
     const { impair, flap } = link;
     links.push({

@@ -31,6 +31,7 @@ const I8255X_CHIPS = [
   'i82559er',
   'i82550',
   'i82551',
+  'i82801',
 ] as const satisfies readonly (keyof typeof MODELS)[];
 
 /** Our own models. */
@@ -42,9 +43,8 @@ const REMOTE = 'qemu:';
 const QEMU_DEVICES: Readonly<Record<string, ChipName>> = {
   pcnet: 'pcnet',
   ...Object.fromEntries(I8255X_CHIPS.map((name) => [name, name])),
-  // On-board versions of the 82559 in Intel's chip sets.
+  // The PHY of Intel's chip sets, with an 82559 in front of it.
   i82562: 'i82559c',
-  i82801: 'i82559c',
 };
 export const QEMU_CHIPS: readonly string[] = Object.keys(QEMU_DEVICES).map((name) => `${REMOTE}${name}`);
 

@@ -56,7 +56,7 @@ export function addUp(lab: Lab): Conservation {
 /** What a cable delivers is what the card at its end received. */
 function checkPlugs(lab: Lab, wire: Wire, check: Check): void {
   const { kind, directions } = reportWire(wire, 0);
-  if (kind !== 'link' && kind !== 'half-duplex') return;
+  if (kind !== 'link' && kind !== 'half-duplex' && kind !== 'negotiated') return;
   for (const [name, direction] of Object.entries(directions)) {
     const end = name.slice(name.indexOf('>') + 1);
     const card = lab.findCard(end);

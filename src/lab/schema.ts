@@ -184,7 +184,7 @@ const cable = {
 export const linkSchema = keys({
   between: z.array(name).length(2, { error: 'a link has two ends: [alice, bob] would be right' }),
   ...cable,
-  duplex: choice('duplex', ['full', 'half']).default('full'),
+  duplex: choice('duplex', ['full', 'half', 'auto']).default('full'),
   impair: keys({
     both: impairments.optional(),
     forth: impairments.optional(),

@@ -46,7 +46,8 @@ export interface LinkSpec {
   ends: readonly [Endpoint, Endpoint];
   bitsPerSecond: number;
   delayNs: number;
-  duplex: 'full' | 'half';
+  /** `auto`: the PHYs at its ends negotiate it and the speed, up to `bitsPerSecond`. */
+  duplex: 'full' | 'half' | 'auto';
   /** On the way to the second end, and to the first. */
   forth: ImpairmentOptions | null;
   back: ImpairmentOptions | null;

@@ -12,6 +12,8 @@ export interface LinkReport {
   directions: Record<string, DirectionReport>;
   /** Collisions, flaps, addresses learnt. */
   totals: Record<string, number>;
+  /** Of `duplex: auto`: what it runs at now; null while its ends have no link. */
+  agreed?: { bitsPerSecond: number; fullDuplex: boolean } | null;
 }
 
 /** `elapsedNs`: what the share of use is of. */
@@ -28,7 +30,9 @@ export function reportWire(wire: Wire, elapsedNs: number): LinkReport {
   for (const [name, count] of Object.entries(raw.totals)) totals[name] = count;
   if (wire.flap !== null) totals.flaps = wire.flap.count;
   const { bitsPerSecond, delayNs } = wire;
-  return { kind: raw.kind, bitsPerSecond, delayNs, directions, totals };
+  const report: LinkReport = { kind: raw.kind, bitsPerSecond, delayNs, directions, totals };
+  if (raw.agreed !== undefined) report.agreed = raw.agreed;
+  return report;
 }
 
 /** Frames that no direction of a wire can account for; 0 unless something is broken. */

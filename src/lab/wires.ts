@@ -12,6 +12,7 @@ import type { ImpairmentOptions } from '../wire/impair/options.ts';
 import { ImpairedMedium } from '../wire/impaired-medium.ts';
 import { Link } from '../wire/link.ts';
 import type { Medium } from '../wire/medium.ts';
+import { NegotiatedLink } from '../wire/negotiated-link.ts';
 import { Switch } from '../wire/switch.ts';
 import { type Endpoint, endpointName, type HubSpec, type LabSpec, type LinkSpec } from './spec.ts';
 
@@ -63,11 +64,9 @@ export class Wires {
   }
 
   private layLink(spec: LinkSpec): void {
-    const { clock, pool } = this;
+    const { clock } = this;
     const { name, bitsPerSecond, delayNs } = spec;
-    const options = { name, clock, pool, bitsPerSecond, delayNs };
-    const link =
-      spec.duplex === 'half' ? new HalfDuplexLink({ ...options, seed: this.seed }) : new Link(options);
+    const link = this.makeLink(spec);
     const impaired = [this.impair(link.a, spec.back), this.impair(link.b, spec.forth)];
     const media: Medium[] = [impaired[0] ?? link.a, impaired[1] ?? link.b];
     // One tap sees both directions: where a station is, rather than at a switch.
@@ -79,6 +78,20 @@ export class Wires {
     spec.ends.forEach((end, i) => {
       this.plugIn(end, media[i]);
     });
+  }
+
+  private makeLink({
+    name,
+    bitsPerSecond,
+    delayNs,
+    duplex,
+  }: LinkSpec): Link | HalfDuplexLink | NegotiatedLink {
+    const { clock, pool, seed } = this;
+    const options = { name, clock, pool, bitsPerSecond, delayNs };
+    if (duplex === 'full') return new Link(options);
+    return duplex === 'half'
+      ? new HalfDuplexLink({ ...options, seed })
+      : new NegotiatedLink({ ...options, seed });
   }
 
   private layHub(spec: HubSpec): void {

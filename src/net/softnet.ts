@@ -22,7 +22,8 @@ export const NETDEV_MAX_BACKLOG = 1000;
 export class SoftnetData {
   readonly pollList: Napi[] = [];
   /** Transmit queues whose discipline is to run from NET_TX. */
-  readonly outputQueues: TxQueue[] = [];
+  outputHead: TxQueue | null = null;
+  outputTail: TxQueue | null = null;
   /** Sent buffers to free from NET_TX (dev_kfree_skb_irq). */
   completion: Mbuf | null = null;
   backlogHead: Mbuf | null = null;
@@ -151,7 +152,10 @@ export class Softnet {
     if (queue.scheduled) return;
     queue.scheduled = true;
     const { cpu } = this.machine;
-    this.perCpu[cpu.index].outputQueues.push(queue);
+    const data = this.perCpu[cpu.index];
+    if (data.outputTail === null) data.outputHead = queue;
+    else data.outputTail.nextOutput = queue;
+    data.outputTail = queue;
     cpu.raiseSoftirq(NET_TX_SOFTIRQ);
   }
 
@@ -163,17 +167,17 @@ export class Softnet {
       m.nextPacket = null;
       this.machine.mbufs.freem(m);
     }
-    const { outputQueues } = data;
-    const count = outputQueues.length;
-    for (let i = 0; i < count; i++) {
-      const queue = outputQueues[i];
+    // What is scheduled while these run waits for the next round.
+    let queue = data.outputHead;
+    data.outputHead = null;
+    data.outputTail = null;
+    while (queue !== null) {
+      const next: TxQueue | null = queue.nextOutput;
+      queue.nextOutput = null;
       queue.scheduled = false;
       queue.run();
+      queue = next;
     }
-    // What was scheduled while these ran moves to the front and waits for the next round.
-    const left = outputQueues.length - count;
-    for (let i = 0; i < left; i++) outputQueues[i] = outputQueues[count + i];
-    outputQueues.length = left;
   }
 
   private netRxAction(cpu: Cpu): void {

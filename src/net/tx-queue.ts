@@ -2,6 +2,7 @@
 // (the lecture's __qdisc_run and qdisc_restart). A driver with `start` is not fed: it takes packets itself with `pull`.
 
 import { ClockEvent } from '../kernel/clock.ts';
+import { SOFTIRQ } from '../kernel/cpu.ts';
 import { TP_NET_DEV_START_XMIT, TP_NET_DEV_XMIT } from '../kernel/trace.ts';
 import type { Mbuf } from '../mbuf/mbuf.ts';
 import type { NetDevice } from './device.ts';
@@ -10,6 +11,8 @@ import type { Qdisc } from './qdisc.ts';
 
 /** dev_tx_weight: packets one run of a queue hands to the driver before it yields to others. */
 export const DEV_TX_WEIGHT = 64;
+/** Packets that wait for each other in a softirq: fewer than the shortest queue has room for. */
+const PULL_BATCH = 16;
 /** ns after which a driver that was busy with its queue awake is asked again; asking at once would only burn the CPU. */
 export const BUSY_RETRY_NS = 10_000;
 
@@ -20,6 +23,7 @@ export class TxQueue {
   qdisc: Qdisc | null = null;
   /** On a CPU's output queue. */
   scheduled = false;
+  nextOutput: TxQueue | null = null;
   timeouts = 0;
   /** Times the driver stopped the queue, and said busy. */
   stops = 0;
@@ -105,12 +109,24 @@ export class TxQueue {
       if (!this.pulls) this.pass(m, qdisc);
       else {
         this.requeue(m);
-        this.run();
+        this.runOrGather();
       }
     } else {
       qdisc.enqueue(m, this.onDrop);
-      this.run();
+      if (this.pulls) this.runOrGather();
+      else this.run();
     }
+  }
+
+  /**
+   * A driver that takes packets itself locks its queue and rings its doorbell once a call. A softirq, which may be passing on
+   * a ring full of packets one by one, has it called for some together: by NET_TX, which runs before the CPU goes back.
+   */
+  private runOrGather(): void {
+    const { cpu } = this.device.layer.machine;
+    const few = Math.min(PULL_BATCH, this.device.txQueueLength >> 1);
+    if (cpu.context === SOFTIRQ && !this.running && this.pending < few) this.schedule();
+    else this.run();
   }
 
   /** Takes a packet to wait in the discipline, without running the queue; false: it, or another for it, was dropped. */

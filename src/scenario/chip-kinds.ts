@@ -11,11 +11,11 @@ type ChipKind = Pick<Subject, 'chip' | 'bitsPerSecond' | 'multicastHash'>;
 
 const MBPS = 1_000_000;
 
-export function isPcnet(chip: PcnetVariant | I8255xModel): chip is PcnetVariant {
+export function isPcnet(chip: PcnetVariant | I8255xModel | 'i82562'): chip is PcnetVariant {
   return chip === 'Am79C970A' || chip === 'Am79C973';
 }
 
-export function chipKind(chip: PcnetVariant | I8255xModel): ChipKind {
+export function chipKind(chip: PcnetVariant | I8255xModel | 'i82562'): ChipKind {
   if (isPcnet(chip)) {
     const bitsPerSecond = chip === 'Am79C970A' ? 10 * MBPS : 100 * MBPS;
     return { chip, bitsPerSecond, multicastHash: (octets) => logicalAddressHash(octets) };

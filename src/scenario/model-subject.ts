@@ -41,7 +41,8 @@ export function modelSubject(
   return (options) => openModel(name, chip, profile, options);
 }
 
-function openModel(
+/** Opens one at once. */
+export function openModel(
   name: string,
   model: PcnetVariant | I8255xModel,
   profile: CpuProfile,
@@ -69,16 +70,16 @@ function openModel(
   });
   const bus = new PciBus(machine);
   const accesses = new AccessCount(options.spy ?? null);
-  const pci = bus.plugFunction(CARD_SLOT, (line) =>
-    watched(
-      new LocalFunction(machine, `pci ${CARD_SLOT}`, line, (host) =>
-        isPcnet(model)
-          ? new Pcnet(host, link.a, { variant: model, mac: HOST_MAC })
-          : new I8255x(host, link.a, { model, mac: HOST_MAC }),
-      ),
-      accesses,
-    ),
-  );
+  const { mac = HOST_MAC } = options;
+  const plug = options.cardWire === undefined ? link.a : options.cardWire(link.a);
+  const pci = bus.plugFunction(CARD_SLOT, (line) => {
+    const card = new LocalFunction(machine, `pci ${CARD_SLOT}`, line, (host) =>
+      isPcnet(model)
+        ? new Pcnet(host, plug, { variant: model, mac })
+        : new I8255x(host, plug, { model, mac }),
+    );
+    return watched(options.card === undefined ? card : options.card(card), accesses);
+  });
   const far = new FarEnd(options.wire === undefined ? link.b : options.wire(link.b, clock));
   return {
     name,
@@ -87,7 +88,7 @@ function openModel(
     layer,
     bus,
     pci,
-    mac: HOST_MAC,
+    mac,
     far,
     log,
     accesses,

@@ -83,7 +83,7 @@ function openQemu(name: string, model: string, now: () => number, options: Subje
   };
   return {
     name,
-    ...chipKind(model === 'pcnet' ? 'Am79C970A' : (model as I8255xModel)),
+    ...chipKind(model === 'pcnet' ? 'Am79C970A' : (model as I8255xModel | 'i82562')),
     machine,
     layer,
     bus,

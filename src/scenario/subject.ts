@@ -18,6 +18,12 @@ export interface SubjectOptions {
   spy?: AccessSpy;
   /** Wraps the far end's plug: what is wrong with the wire, for tests that want to see a scenario fail. */
   wire?: (medium: Medium, clock: Clock) => Medium;
+  /** The same at the card's end, of a model. */
+  cardWire?: (medium: Medium) => Medium;
+  /** Wraps the card on its bus, of a model: what a bus may do to it. */
+  card?: (card: PciFunction) => PciFunction;
+  /** Station address in the PROM of a model; default HOST_MAC. */
+  mac?: Uint8Array;
 }
 
 /** One card in one machine. No driver is bound: the bench does that. */

@@ -9,6 +9,8 @@ import { Hub } from './hub.ts';
 import type { ImpairmentOptions } from './impair/options.ts';
 import { ImpairedMedium } from './impaired-medium.ts';
 import { Link } from './link.ts';
+import { ALL_MODES, type LinkOffer, MODE_10, MODE_10_FULL, MODE_100, MODE_100_FULL } from './medium.ts';
+import { NegotiatedLink } from './negotiated-link.ts';
 import { Switch, type SwitchPortOptions } from './switch.ts';
 
 const world = () => ({ clock: new VirtualClock(), pool: new FramePool() });
@@ -23,6 +25,19 @@ mediumContract('a link where nothing takes time', () => linkRig(0, 0));
 mediumContract('a link with delay only', () => linkRig(0, 5_000_000));
 mediumContract('a link at 10 Mbit/s without delay', () => linkRig(10_000_000, 0));
 mediumContract('a link at 1 Gbit/s of 1 ms', () => linkRig(1_000_000_000, 1_000_000));
+
+function negotiatedRig(delayNs: number): MediumRig {
+  const { clock, pool } = world();
+  const link = new NegotiatedLink({
+    name: 'auto',
+    clock,
+    pool,
+    bitsPerSecond: 100_000_000,
+    delayNs,
+    seed: 7,
+  });
+  return { clock, pool, near: link.a, far: link.b, setCarrier: (up) => link.setCarrier(up), devices: [link] };
+}
 
 for (const delayNs of [0, 2_500]) {
   mediumContract(`a half-duplex link at 10 Mbit/s, ${delayNs} ns`, () => {
@@ -45,6 +60,39 @@ for (const delayNs of [0, 2_500]) {
     };
   });
 }
+
+const offersOf: Record<string, [LinkOffer | null, LinkOffer | null]> = {
+  'a negotiated link of ends that say nothing': [null, null],
+  'a negotiated link at 10 Mbit/s, half duplex': [
+    { modes: MODE_10, negotiates: false, ready: true },
+    { modes: ALL_MODES, negotiates: true, ready: true },
+  ],
+  'a negotiated link at 100 Mbit/s, half duplex at one end': [
+    { modes: MODE_100_FULL, negotiates: false, ready: true },
+    { modes: MODE_100, negotiates: false, ready: true },
+  ],
+};
+for (const [name, offers] of Object.entries(offersOf)) {
+  for (const delayNs of [0, 2_500]) {
+    mediumContract(`${name}, ${delayNs} ns`, () => {
+      const rig = negotiatedRig(delayNs);
+      if (offers[0] !== null) rig.near.offer!(offers[0]);
+      if (offers[1] !== null) rig.far.offer!(offers[1]);
+      rig.clock.run(1);
+      return rig;
+    });
+  }
+}
+
+mediumContract('an impaired end of a negotiated link, behind a tap', () => {
+  const rig = negotiatedRig(1_000);
+  const impaired = new ImpairedMedium(rig.near, { clock: rig.clock });
+  const near = new FrameTap(impaired, rig.clock, () => {});
+  near.offer({ modes: MODE_10_FULL, negotiates: true, ready: true });
+  rig.clock.run(1);
+  const setCarrier = (up: boolean) => impaired.setCarrier(up);
+  return { ...rig, near, setCarrier, devices: [...rig.devices, impaired, near] };
+});
 
 mediumContract(
   'a hub with a third listener',

@@ -91,11 +91,13 @@ export interface DirectionReport {
 /** What a wire device says of itself: plain objects, for `--json`. */
 export interface WireReport {
   name: string;
-  kind: 'link' | 'half-duplex' | 'hub' | 'switch' | 'impaired' | 'tap';
+  kind: 'link' | 'half-duplex' | 'negotiated' | 'hub' | 'switch' | 'impaired' | 'tap';
   /** By direction or port, in the device's own words: `a>b`, `port1`, `port1.in`, `out`. */
   directions: Record<string, DirectionReport>;
   /** Numbers that are not of one direction: collisions, flaps, size of the MAC table. */
   totals: Record<string, number>;
+  /** What a cable whose ends negotiate runs at; null while they have no link. Left out for what does not negotiate. */
+  agreed?: { bitsPerSecond: number; fullDuplex: boolean } | null;
 }
 
 export interface WireDevice {

@@ -3,7 +3,7 @@
 import type { Clock } from '../kernel/clock.ts';
 import { WireCounters, type WireDevice, type WireReport } from './counters.ts';
 import type { Frame, FramePool } from './frame.ts';
-import type { Medium, Station } from './medium.ts';
+import type { LinkOffer, Medium, Station } from './medium.ts';
 
 /** Seen from the station: `out` is what it sends. */
 export type FrameDirection = 'in' | 'out';
@@ -43,6 +43,14 @@ export class FrameTap implements Medium, Station, WireDevice {
 
   get fullDuplex(): boolean {
     return this.inner.fullDuplex;
+  }
+
+  get partner(): LinkOffer | null | undefined {
+    return this.inner.partner;
+  }
+
+  offer(offer: LinkOffer | null): void {
+    this.inner.offer?.(offer);
   }
 
   attach(station: Station | null): void {

@@ -14,7 +14,7 @@ import { FrameQueue } from './frame-queue.ts';
 import { Chain } from './impair/chain.ts';
 import { Flap } from './impair/flap.ts';
 import type { FlapOptions, ImpairmentOptions } from './impair/options.ts';
-import { frameTimeNs, type Medium, type Station, TX_NO_CARRIER } from './medium.ts';
+import { frameTimeNs, type LinkOffer, type Medium, type Station, TX_NO_CARRIER } from './medium.ts';
 
 export interface ImpairedMediumOptions {
   clock: Clock;
@@ -44,6 +44,8 @@ export class ImpairedMedium implements Medium, Station, WireDevice {
   private readonly flap: Flap | null;
   private readonly pending = new FrameQueue();
   private station: Station | null = null;
+  /** What the station's PHY offers; undefined when it never said. */
+  private offered: LinkOffer | null | undefined = undefined;
   private up = true;
   private innerHas = FREE;
   /** During `send` into the chain: did the frame go straight on, and was it reported at once? */
@@ -90,10 +92,21 @@ export class ImpairedMedium implements Medium, Station, WireDevice {
     return this.inner.fullDuplex;
   }
 
+  get partner(): LinkOffer | null | undefined {
+    const { partner } = this.inner;
+    return this.up || partner === undefined ? partner : null;
+  }
+
+  offer(offer: LinkOffer | null): void {
+    this.offered = offer;
+    if (this.up) this.inner.offer?.(offer);
+  }
+
   attach(station: Station | null): void {
     this.dropHeld();
     this.clock.cancel(this.pace);
     this.innerHas = FREE;
+    if (this.station !== null) this.offered = undefined;
     this.station = station;
     if (this.up) this.inner.attach(station === null ? null : this);
   }
@@ -103,6 +116,8 @@ export class ImpairedMedium implements Medium, Station, WireDevice {
     if (up === this.up) return;
     this.up = up;
     if (up) {
+      // First: nobody is to see a station that offers everything.
+      if (this.offered !== undefined) this.inner.offer?.(this.offered);
       if (this.station !== null) this.inner.attach(this);
     } else {
       this.dropHeld();

@@ -23,6 +23,23 @@ export interface Station {
   carrierChanged(): void;
 }
 
+/** Modes of a PHY as bits, in the order of the technology ability field of clause 28 (annex 28B.2). */
+export const MODE_10 = 0x1;
+export const MODE_10_FULL = 0x2;
+export const MODE_100 = 0x4;
+export const MODE_100_FULL = 0x8;
+export const ALL_MODES = 0xf;
+
+/** What a PHY puts on its cable. */
+export interface LinkOffer {
+  /** `MODE_...` bits; just one when forced. */
+  readonly modes: number;
+  /** It sends link code words; else it is forced, and the other end sees its speed only. */
+  readonly negotiates: boolean;
+  /** It has heard enough and waits for nobody but its partner: the link is there once both ends are ready. */
+  readonly ready: boolean;
+}
+
 /** One socket of a link, hub or switch: what a station plugs into. */
 export interface Medium {
   readonly name: string;
@@ -36,6 +53,16 @@ export interface Medium {
   attach(station: Station | null): void;
   /** Takes a frame; `station.transmitted` says when it has left. One frame at a time. */
   send(frame: Frame): void;
+  /**
+   * On a cable whose ends negotiate: what the other end offers, null while nothing is heard of it. Left out or undefined
+   * on other media. `carrierChanged` tells of a change.
+   */
+  readonly partner?: LinkOffer | null | undefined;
+  /**
+   * Says what the station's PHY offers from now on, null for silence. Does not call the station. One that never says
+   * anything counts as one that negotiates and can do everything. Forgotten when the station is pulled out.
+   */
+  offer?(offer: LinkOffer | null): void;
 }
 
 /** Bits that go with a frame on Ethernet: preamble and SFD 8 bytes, FCS 4, inter-frame gap 12. */

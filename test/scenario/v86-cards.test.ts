@@ -9,6 +9,7 @@ import { busMedium } from '../../src/attach/v86/bus-medium.ts';
 import { internals } from '../../src/attach/v86/emulator.ts';
 import { OwnCard } from '../../src/attach/v86/own-card.ts';
 import { startPolling } from '../../src/attach/v86/polling.ts';
+import type { I8255xModel } from '../../src/chips/i8255x/model.ts';
 import { Pcnet, type PcnetVariant } from '../../src/chips/pcnet/model.ts';
 import { FakeMedium } from '../../src/chips/testing.ts';
 import { SystemClock } from '../../src/kernel/clock.ts';
@@ -26,11 +27,13 @@ import {
   linuxImage,
   startGuest,
 } from '../vocabulary/guest.ts';
+import { GUEST_MAC, type GuestCard, type GuestChip, i8255xCard, pcnetCard } from '../vocabulary/guest-lab.ts';
 import { join as bytesOf, word } from '../vocabulary/packets.ts';
 
 const live = hasGuests();
 const SLOW_MS = 300_000;
 const VARIANTS: PcnetVariant[] = ['Am79C970A', 'Am79C973'];
+const MODELS: I8255xModel[] = ['i82557b', 'i82559er'];
 const UDP = 17;
 const BROADCAST = 'ff:ff:ff:ff:ff:ff';
 
@@ -71,11 +74,14 @@ function plug(
     {
       clock,
       slot,
-      log: (message) => {
-        throw new Error(message);
-      },
+      log: refuse,
     },
   );
+}
+
+/** Our models have nothing to say here. */
+function refuse(message: string): void {
+  throw new Error(message);
 }
 
 /** The parts of a DHCP message in a frame; every length and checksum on the way is looked at. */
@@ -220,14 +226,17 @@ describe.skipIf(!live)('a Linux guest', () => {
     expect(own.report().in.passed).toBe(own.toGuest.frames);
   });
 
-  it.each(VARIANTS)(
+  it.each([
+    ...VARIANTS.map((variant) => [variant, pcnetCard(variant)] as const),
+    ...MODELS.map((model) => [model, i8255xCard(model)] as const),
+  ])(
     'goes on sending on the %s in a fresh machine, from a state in full flight, and no frame is lost or doubled',
     { timeout: SLOW_MS },
-    async (variant) => {
+    async (_, card) => {
       const count = 3_000;
       const seen: number[] = [];
-      const first = await sendingGuest(variant, seen);
-      await first.shell.succeed('modprobe pcnet32; modprobe pktgen; ip link set eth0 up');
+      const first = await sendingGuest(card as GuestCard<GuestChip>, seen);
+      await first.shell.succeed(`modprobe ${card.module}; modprobe pktgen; ip link set eth0 up`);
       await first.shell.succeed('until [ "$(cat /sys/class/net/eth0/carrier)" = 1 ]; do sleep 0.1; done');
       await first.shell.succeed(`(${generate('eth0', text(mac(9)), count, 0)}) >/tmp/log 2>&1 &`);
       await expect.poll(() => seen.length, { timeout: 60_000, interval: 1 }).toBeGreaterThan(100);
@@ -238,7 +247,7 @@ describe.skipIf(!live)('a Linux guest', () => {
       await expect.poll(() => first.attached.pool.inUse, { timeout: 10_000 }).toBe(0);
       await first.destroy();
 
-      const second = await sendingGuest(variant, seen);
+      const second = await sendingGuest(card as GuestCard<GuestChip>, seen);
       await second.emulator.stop();
       await second.emulator.restore_state(state);
       await second.emulator.run();
@@ -265,7 +274,7 @@ function generate(name: string, to: string, count: number, delayNs: number): str
 }
 
 /** A guest with a card on a cable of 100 Mb/s; at its other end the numbers in pktgen's frames are noted. */
-async function sendingGuest(variant: PcnetVariant, seen: number[]) {
+async function sendingGuest(card: GuestCard<GuestChip>, seen: number[]) {
   const clock = realClock();
   const pool = new FramePool();
   const link = new Link({ name: 'cable', clock, pool, bitsPerSecond: 100e6 });
@@ -282,8 +291,11 @@ async function sendingGuest(variant: PcnetVariant, seen: number[]) {
   const guest = await linuxGuest({
     image: linuxImage(),
     clock,
-    cards: `one ${variant}`,
-    attach: (emulator) => ({ pool, card: plug(emulator, clock, { medium: link.a, number: 1, variant }) }),
+    cards: `one ${card.name} ${GUEST_MAC}`,
+    attach: (emulator) => {
+      const options = { clock, log: refuse };
+      return { pool, card: attachNic(emulator, (host) => card.make(host, link.a), options) };
+    },
   });
   guests.push(guest);
   // The wire goes on while the guest is stopped.

@@ -1,6 +1,13 @@
 // Speaks with the shell on a guest's serial port: commands with their output and exit status, and waiting for words.
 
-import type { GuestConsole } from '../../src/lab/server/guest-console.ts';
+/** What a shell needs of a guest's console: GuestConsole of a guest in v86, and that of one in QEMU. */
+export interface ShellConsole {
+  /** Calls with what the guest writes, in pieces as they come. */
+  listen(listener: (text: string) => void): () => void;
+  write(data: string): void;
+  /** The last lines the guest has written. */
+  serialTail(lines: number): string[];
+}
 
 export interface CommandResult {
   /** Standard output and error, with plain newlines and none at the end. */
@@ -13,13 +20,13 @@ const MAX_LINE = 4000;
 const TAIL_LINES = 25;
 
 export class GuestShell {
-  private readonly console: GuestConsole;
+  private readonly console: ShellConsole;
   /** What came and has not been waited for. */
   private heard = '';
   private look: () => void = () => {};
   private commands = 0;
 
-  constructor(guestConsole: GuestConsole) {
+  constructor(guestConsole: ShellConsole) {
     this.console = guestConsole;
     guestConsole.listen((text) => {
       this.heard += text;

@@ -35,8 +35,9 @@ const here = dirname(fileURLToPath(import.meta.url));
 const root = [join(here, '..', '..'), join(here, '..', '..', '..')].find((path) =>
   existsSync(join(path, 'package.json')),
 )!;
-const folder = join(root, 'labs', 'guests');
-const states = join(folder, 'states');
+/** Where the images are. */
+export const guestFolder = join(root, 'labs', 'guests');
+const states = join(guestFolder, 'states');
 /** States that are kept, at about 60 MB each. */
 const MAX_STATES = 16;
 const BOOT_TIMEOUT_MS = 240_000;
@@ -44,16 +45,20 @@ const SHELL_TIMEOUT_MS = 60_000;
 
 /** Whether the images are there; says how to get them if not. */
 export function hasGuests(): boolean {
-  return requirement('guests', existsSync(join(folder, 'MANIFEST.json')), 'npm run guests would fetch them');
+  return requirement(
+    'guests',
+    existsSync(join(guestFolder, 'MANIFEST.json')),
+    'npm run guests would fetch them',
+  );
 }
 
 /** Debian's i386 kernel with a busybox shell on its serial port. `parameters` are added to the command line. */
 export function linuxImage(parameters = ''): GuestImage {
   return {
     ...firmware(),
-    kernel: readFileSync(join(folder, 'vmlinuz')),
+    kernel: readFileSync(join(guestFolder, 'vmlinuz')),
     // Unpacked here, which is quicker than in the guest.
-    initrd: gunzipSync(readFileSync(join(folder, 'initrd.cpio.gz'))),
+    initrd: gunzipSync(readFileSync(join(guestFolder, 'initrd.cpio.gz'))),
     commandLine: `${LINUX_COMMAND_LINE} ${parameters}`.trim(),
     memoryBytes: 128 * 1024 * 1024,
   };
@@ -61,13 +66,13 @@ export function linuxImage(parameters = ''): GuestImage {
 
 /** iPXE on a boot CD; it speaks on the VGA screen. */
 export function ipxeImage(): GuestImage {
-  return { ...firmware(), cdrom: readFileSync(join(folder, 'ipxe.iso')), memoryBytes: 32 * 1024 * 1024 };
+  return { ...firmware(), cdrom: readFileSync(join(guestFolder, 'ipxe.iso')), memoryBytes: 32 * 1024 * 1024 };
 }
 
 function firmware() {
   return {
-    bios: readFileSync(join(folder, 'bios.bin')),
-    vgaBios: readFileSync(join(folder, 'vgabios.bin')),
+    bios: readFileSync(join(guestFolder, 'bios.bin')),
+    vgaBios: readFileSync(join(guestFolder, 'vgabios.bin')),
   };
 }
 

@@ -42,6 +42,9 @@ export interface IopktHostOptions {
   /** Of the test wires; 0 (the default): sending takes no time. */
   bitsPerSecond?: number;
   mac?: Uint8Array;
+  /** Plug the first card in here, not into a test wire; goes with `clock`. */
+  medium?: Medium;
+  clock?: VirtualClock;
   /** Time a PHY negotiates; short by default. */
   negotiationNs?: number;
   /** io-pkt's SIGSEGV handler; default off, so that an exception comes out of the run. */
@@ -110,7 +113,7 @@ export class TestedCard implements PciChip {
 }
 
 export class IopktHost {
-  readonly clock = new VirtualClock();
+  readonly clock: VirtualClock;
   readonly machine: Machine;
   readonly layer: DeviceLayer;
   readonly bus: PciBus;
@@ -130,7 +133,8 @@ export class IopktHost {
   private readonly options: string | null;
 
   constructor(options: IopktHostOptions) {
-    const { clock } = this;
+    const clock = options.clock ?? new VirtualClock();
+    this.clock = clock;
     this.driver = options.driver;
     this.prefix = PREFIX[options.driver];
     this.options = options.options ?? null;
@@ -157,7 +161,8 @@ export class IopktHost {
       this.wires.push(wire);
       this.pcis.push(
         this.bus.plug(3 + i, (host) => {
-          const card = new TestedCard(makeChip(options, host, wire, mac));
+          const medium = i === 0 ? (options.medium ?? wire) : wire;
+          const card = new TestedCard(makeChip(options, host, medium, mac));
           this.cards.push(card);
           return card;
         }),

@@ -82,6 +82,7 @@ export function writeDump(core: Core, address: number): boolean {
   core.dma.write32(address + DUMP.HASH + 4, core.hashHigh);
   for (let i = 0; i < core.statistics.length; i++)
     core.dma.write32(address + DUMP.STATISTICS + 4 * i, core.statistics[i]);
+  core.dma.wrote(address, DUMP_BYTES);
   return true;
 }
 

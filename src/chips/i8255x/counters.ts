@@ -1,6 +1,10 @@
 // What became of every frame, for reports and for the sums that show nothing vanished:
 //   received + looped = delivered + all of RECEIVE_DROPS
 //   taken = transmitted + all of TRANSMIT_ERRORS + waiting
+// Both hold exactly at every instant between clock events: `waiting` has the frame on the medium and those in the FIFO.
+// Off the medium came `received`. In the driver's hands are delivered + truncated: of a frame that was cut the first part
+// is in a descriptor that the driver gets back. `looped` and `taken` are the same frame when the chip hears itself. Frames
+// that wait for a descriptor are nowhere: without one they are lost at once. The counters survive every reset.
 // The chip's own statistics, which drivers read, are in core.ts: they know less.
 
 export class I8255xCounters {

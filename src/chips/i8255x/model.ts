@@ -52,7 +52,9 @@ export class I8255x implements PciChip, Station {
     const traits = MODELS[model];
     this.identity = identityOf(traits);
     this.registerBytes = registerBytes(traits);
-    this.phy = new Phy(host.clock, medium, { id1: traits.phyId1, id2: traits.phyId2, negotiationNs });
+    // Drivers write on right behind a reset: it is over within the 25.6 us that a management frame takes at least.
+    const phyOptions = { id1: traits.phyId1, id2: traits.phyId2, negotiationNs, resetNs: 0 };
+    this.phy = new Phy(host.clock, medium, phyOptions);
     this.core = new Core(host, medium, model, this.phy);
     this.counters = this.core.counters;
     const controllerType = traits.generation === GENERATION.I82557 ? 1 : 2;

@@ -22,6 +22,8 @@ export interface ModelTraits {
 }
 
 const { I8255X, I8255XER } = PCI_DEVICE_ID;
+/** The controller inside the chip set 82801BA (ICH2). */
+const I82801BA = 0x2449;
 /** Intel's OUI 00-AA-00, model 0x15 (82555). */
 const PHY = { phyId1: 0x02a8 } as const;
 const I82557 = {
@@ -65,6 +67,8 @@ export const MODELS = {
   i82559er: { ...I82559, deviceId: I8255XER, revision: 0x09, subsystemId: 0 },
   i82550: { ...I82550, revision: 0x0e, subsystemId: 0x0040 },
   i82551: { ...I82550, deviceId: I8255XER, revision: 0x0f, subsystemId: 0 },
+  // The MAC of an 82559 in a chip set, with an 82562ET beside it as its PHY.
+  i82801: { ...I82559, phyId2: 0x0330, deviceId: I82801BA, revision: 0x03, subsystemId: 0x3013 },
 } as const satisfies Record<string, ModelTraits>;
 
 export type I8255xModel = keyof typeof MODELS;

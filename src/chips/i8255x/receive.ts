@@ -152,13 +152,13 @@ export class Receiver {
       this.lose();
       return;
     }
-    const command = dma.read16(at + RFD.COMMAND);
-    const link = dma.read32(at + RFD.LINK);
+    const command = core.read16(at + RFD.COMMAND);
+    const link = core.read32(at + RFD.LINK);
     if ((command & SF) !== 0)
       core.host.warn(
         `${core.model}: flexible receive descriptors are not modelled: taken as simplified ones`,
       );
-    let space = dma.read16(at + RFD.SIZE) & RFD_SIZE_MASK;
+    let space = core.read16(at + RFD.SIZE) & RFD_SIZE_MASK;
     // Nothing is ever written to a descriptor without space that ends the list: drivers wait there with an empty one.
     if (space === 0 && (command & EL) !== 0) {
       core.ruState = NO_RESOURCES;
@@ -184,6 +184,7 @@ export class Receiver {
     if (cut === 0) copyBytes(frame, FRAME_START, memory, dataAt, body);
     else this.copyWithoutTag(frame, dataAt, body);
     if (body < stored) this.writeTrailer(frame, dataAt + body, stored - body, trailer);
+    dma.wrote(dataAt, stored);
     if (core.extendedRfd) this.writeExtension(frame, at, hasTag);
 
     if (total > space) flags |= NO_SPACE;
@@ -265,11 +266,14 @@ export class Receiver {
 
   /** The tag as it was on the wire; parser results say: not parsed. */
   private writeExtension(frame: Frame, at: number, hasTag: boolean): void {
-    const { u8 } = this.core.memory;
+    const { dma, memory } = this.core;
+    const { u8 } = memory;
     for (let i = RFD.VLAN; i < RFD.EXTENDED_DATA; i++) u8[at + i] = 0;
-    if (!hasTag) return;
-    u8[at + RFD.VLAN] = frame.u8[FRAME_START + 14];
-    u8[at + RFD.VLAN + 1] = frame.u8[FRAME_START + 15];
+    if (hasTag) {
+      u8[at + RFD.VLAN] = frame.u8[FRAME_START + 14];
+      u8[at + RFD.VLAN + 1] = frame.u8[FRAME_START + 15];
+    }
+    dma.wrote(at + RFD.VLAN, RFD.EXTENDED_DATA - RFD.VLAN);
   }
 
   /** Status bits for the destination address, or NO_MATCH. */

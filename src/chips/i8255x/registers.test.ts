@@ -34,6 +34,7 @@ describe('identity', () => {
     ['i82559c', 0x1229, 0x08, 64],
     ['i82559er', 0x1209, 0x09, 64],
     ['i82551', 0x1209, 0x0f, 64],
+    ['i82801', 0x2449, 0x03, 64],
   ] as const)('%s is device %i, revision %i', (model, device, revision, ioBytes) => {
     const { identity } = new I8255xBench(model).chip;
     expect([identity.vendorId, identity.deviceId, identity.revision]).toEqual([0x8086, device, revision]);
@@ -167,6 +168,18 @@ describe('MDI', () => {
     for (const phy of [0, 2, 31]) expect(bench.mdi(MDI_READ, phy, 1) & 0xffff).toBe(0xffff);
     bench.mdi(MDI_WRITE, 0, 0, 0x0800);
     expect(bench.chip.phy.silent).toBe(false);
+  });
+
+  // Linux' e100 sets a speed like that: the link stayed at 100 Mb/s while our PHY was still in its reset.
+  test('a PHY that was reset takes the very next write: a speed forced behind a reset is forced', () => {
+    const bench = new I8255xBench().linkUp();
+    bench.mdi(MDI_WRITE, 1, 0, 0x8000);
+    const control = bench.mdi(MDI_READ, 1, 0) & 0xffff;
+    expect(control).toBe(0x3100);
+    bench.mdi(MDI_WRITE, 1, 0, control & ~0x3100);
+    expect(bench.mdi(MDI_READ, 1, 0) & 0xffff).toBe(0);
+    bench.host.wait(3_000_000_000);
+    expect(bench.chip.phy.link).toEqual({ up: true, bitsPerSecond: 10_000_000, fullDuplex: false });
   });
 
   test('IE asks for an interrupt; words act with their upper half', () => {

@@ -159,6 +159,21 @@ describe('control bits', () => {
     expect(phy.link.up).toBe(true);
   });
 
+  test('a reset that takes no time is over at the next access, and the link is negotiated again', () => {
+    const host = new FakeHost(4096);
+    const phy = new Phy(host.clock, new FakeMedium(), { id1: 0x0022, id2: 0x1550, resetNs: 0 });
+    host.wait(2 * SECOND);
+    phy.writeRegister(4, 0x0021);
+    phy.writeRegister(0, 0x8000);
+    expect(phy.readRegister(0)).toBe(0x3100);
+    expect(phy.silent).toBe(false);
+    expect(phy.link.up).toBe(false);
+    phy.writeRegister(4, 0x0061);
+    expect(phy.readRegister(4)).toBe(0x0061);
+    host.wait(2 * SECOND);
+    expect(phy.link).toEqual({ up: true, bitsPerSecond: 10_000_000, fullDuplex: true });
+  });
+
   test('power down drops the link, and it comes back', () => {
     const { host, phy } = bench();
     host.wait(2 * SECOND);

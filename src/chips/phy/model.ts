@@ -1,11 +1,14 @@
 // A 10/100 Mb/s PHY behind an MII, after IEEE 802.3-2002 clauses 22 and 28. Whoever owns it (a MAC model) reads and
 // writes its registers, tells it that the medium's carrier changed, and hears of the link by onLinkChange.
-// Left out: next pages, pause resolution, 100BASE-T4, remote fault signalling, parallel detection (the medium always has
-// a partner that negotiates), the maker's registers.
+// On a cable whose ends negotiate the partner is the PHY at the other end (negotiator.ts); on any other medium one that
+// negotiates and can do what the medium can.
+// Left out: next pages, pause resolution, 100BASE-T4, remote fault signalling, the maker's registers.
 
 import { restoreTimer, timerLeft } from '../../bus/state.ts';
 import { type Clock, ClockEvent } from '../../kernel/clock.ts';
-import type { Medium } from '../../wire/medium.ts';
+import type { LinkOffer, Medium } from '../../wire/medium.ts';
+import { FULL_DUPLEX_MODES, halfDuplexOf, rateOf } from '../../wire/negotiation.ts';
+import { Negotiator } from './negotiator.ts';
 import { mediumChanged, type PhyState, readPhyState, saveMedium } from './save.ts';
 import { ANAR, ANER, BMCR, BMSR, MII } from './sheet.ts';
 
@@ -19,7 +22,12 @@ const RESET_NS = 500_000;
 /** A link without negotiation comes up when idle symbols were seen for a while: 330 to 1000 us (24.2.3.2). */
 const FORCED_LINK_NS = 500_000;
 
+/** The share of it that is silence. */
+const BREAK_SHARE = 0.8;
+
 const ABILITIES = ANAR.TXFD | ANAR.TX | ANAR.T10FD | ANAR.T10;
+/** From the modes of a `LinkOffer` to ANAR and ANLPAR. */
+const MODES_SHIFT = 5;
 const SELECTOR_802_3 = 0x0001;
 const BMCR_AFTER_RESET = BMCR.SPEED | BMCR.ANENABLE | BMCR.DUPLEX;
 const BMCR_WRITABLE = 0x7d80;
@@ -33,7 +41,7 @@ export interface PhyOptions {
   id2: number;
   /** Time a negotiation takes in ns. */
   negotiationNs?: number;
-  /** Time a reset takes in ns. */
+  /** Time a reset takes in ns. 0: it is over before the next management frame. */
   resetNs?: number;
 }
 
@@ -58,6 +66,8 @@ export class Phy {
   private readonly resetNs: number;
   /** The one timer: end of reset, of a negotiation, or of the wait for a forced link. */
   private readonly timer: ClockEvent;
+  /** Null: the medium has a rate of its own. */
+  private readonly negotiator: Negotiator | null;
   private resetting = false;
   private control = BMCR_AFTER_RESET;
   private advertised = ABILITIES | SELECTOR_802_3;
@@ -75,6 +85,14 @@ export class Phy {
     this.negotiationNs = options.negotiationNs ?? NEGOTIATION_NS;
     this.resetNs = options.resetNs ?? RESET_NS;
     this.timer = new ClockEvent('phy', () => this.timeout());
+    this.negotiator =
+      medium.partner === undefined
+        ? null
+        : new Negotiator(medium, {
+            wait: (listening) => this.await(listening),
+            settled: (mode, partner) => this.settled(mode, partner),
+            again: () => this.begin(),
+          });
     this.begin();
   }
 
@@ -120,7 +138,10 @@ export class Phy {
     return readPhyState(state, this.id1, this.id2, BMCR_WRITABLE);
   }
 
-  /** Takes up a state that `check` gave. Calls `onLinkChange` only when the medium is not as it was then. */
+  /**
+   * Takes up a state that `check` gave. Calls `onLinkChange` only when the medium is not as it was then. On a cable whose
+   * ends negotiate a link is kept if the partner still keeps it; a negotiation under way starts anew.
+   */
   restore(checked: PhyState): void {
     const { link } = this;
     this.resetting = checked.resetting;
@@ -134,12 +155,26 @@ export class Phy {
     link.bitsPerSecond = checked.bitsPerSecond;
     link.fullDuplex = checked.fullDuplex;
     restoreTimer(this.clock, this.timer, checked.timerNs);
-    if (mediumChanged(this.medium, checked.medium)) this.carrierChanged();
+    if (this.negotiator !== null) this.takeUp(this.negotiator);
+    else if (mediumChanged(this.medium, checked.medium)) this.carrierChanged();
   }
 
-  /** The medium's carrier, rate or duplex changed. */
+  private takeUp(negotiator: Negotiator): void {
+    const { up, bitsPerSecond, fullDuplex } = this.link;
+    if (this.resetting) {
+      negotiator.fallSilent();
+      return;
+    }
+    const mode = up ? negotiator.takeUp(this.offer()) : 0;
+    const same = rateOf(mode) === bitsPerSecond && ((mode & FULL_DUPLEX_MODES) !== 0) === fullDuplex;
+    if (mode === 0 || !same) this.begin();
+  }
+
+  /** The medium's carrier, rate or duplex changed, or what the other end offers. */
   carrierChanged(): void {
-    if (!this.resetting) this.begin();
+    if (this.resetting) return;
+    if (this.negotiator !== null) this.negotiator.listen();
+    else this.begin();
   }
 
   /** A 16-bit register; reading clears what latches. Registers that are not there read as zero. */
@@ -181,17 +216,23 @@ export class Phy {
   }
 
   private readExpansion(): number {
-    const value = (this.pageReceived ? ANER.PAGERX : 0) | (this.partner !== 0 ? ANER.LPANABLE : 0);
+    const value =
+      (this.pageReceived ? ANER.PAGERX : 0) | ((this.partner & ANAR.ACK) !== 0 ? ANER.LPANABLE : 0);
     this.pageReceived = false;
     return value;
   }
 
   private writeControl(value: number): void {
     if ((value & BMCR.RESET) !== 0) {
-      this.resetting = true;
+      this.resetting = this.resetNs > 0;
       this.defaults();
       this.setLink(false, 0, false);
-      this.clock.arm(this.timer, this.clock.now() + this.resetNs);
+      if (this.resetting) {
+        this.negotiator?.fallSilent();
+        this.clock.arm(this.timer, this.clock.now() + this.resetNs);
+      } else {
+        this.begin();
+      }
       return;
     }
     const old = this.control;
@@ -217,6 +258,10 @@ export class Phy {
     this.negotiated = false;
     this.partner = 0;
     this.setLink(false, 0, false);
+    if (this.negotiator !== null) {
+      this.beginWith(this.negotiator);
+      return;
+    }
     if (!this.medium.carrier || (this.control & BMCR.POWERDOWN) !== 0) {
       this.clock.cancel(this.timer);
       return;
@@ -225,10 +270,57 @@ export class Phy {
     this.clock.arm(this.timer, this.clock.now() + takes);
   }
 
+  private beginWith(negotiator: Negotiator): void {
+    if ((this.control & BMCR.POWERDOWN) !== 0) {
+      negotiator.fallSilent();
+      this.clock.cancel(this.timer);
+      return;
+    }
+    negotiator.begin(this.offer());
+    const breakNs = this.negotiationNs * BREAK_SHARE;
+    this.clock.armIn(this.timer, (this.control & BMCR.ANENABLE) !== 0 ? breakNs : FORCED_LINK_NS);
+  }
+
+  /** What this PHY puts on a cable whose ends negotiate. */
+  private offer(): LinkOffer {
+    const ready = false;
+    if ((this.control & BMCR.ANENABLE) !== 0)
+      return { modes: (this.advertised & ABILITIES) >> MODES_SHIFT, negotiates: true, ready };
+    const both = (this.control & BMCR.SPEED) !== 0 ? ANAR.TXFD | ANAR.TX : ANAR.T10FD | ANAR.T10;
+    const fullDuplex = (this.control & BMCR.DUPLEX) !== 0;
+    const mode = both & (fullDuplex ? ANAR.TXFD | ANAR.T10FD : ANAR.TX | ANAR.T10);
+    return { modes: mode >> MODES_SHIFT, negotiates: false, ready };
+  }
+
+  /** Something of the partner is heard: the time until the link is there; or nothing is any more. */
+  private await(partner: LinkOffer | null): void {
+    if (partner === null) {
+      this.clock.cancel(this.timer);
+      return;
+    }
+    const forced = (this.control & BMCR.ANENABLE) === 0 && !partner.negotiates;
+    this.clock.armIn(this.timer, forced ? FORCED_LINK_NS : this.negotiationNs * (1 - BREAK_SHARE));
+  }
+
+  /** Both ends know; mode 0: nothing in common, no link. */
+  private settled(mode: number, partner: LinkOffer): void {
+    if ((this.control & BMCR.ANENABLE) !== 0) {
+      // Parallel detection finds the speed, and tells it as an ability (28.2.3.1).
+      this.partner = partner.negotiates
+        ? (partner.modes << MODES_SHIFT) | ANAR.ACK | SELECTOR_802_3
+        : halfDuplexOf(partner.modes) << MODES_SHIFT;
+      this.pageReceived = partner.negotiates;
+      this.negotiated = mode !== 0;
+    }
+    if (mode !== 0) this.setLink(true, rateOf(mode), (mode & FULL_DUPLEX_MODES) !== 0);
+  }
+
   private timeout(): void {
     if (this.resetting) {
       this.resetting = false;
       this.begin();
+    } else if (this.negotiator !== null) {
+      this.negotiator.timeout();
     } else if ((this.control & BMCR.ANENABLE) !== 0) {
       this.resolve();
     } else {

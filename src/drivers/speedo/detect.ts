@@ -68,6 +68,8 @@ const REVISIONS: readonly (readonly [number, string])[] = [
   [0x00, '82557'],
 ];
 const FIRST_82558 = 0x04;
+/** The controller in the chip set 82801BA: an 82559 in all that counts here, with revisions of its own. */
+const I82801BA = 0x2449;
 /** Milliseconds that the first set-up may take: it waits for a frame that was being sent when the chip was reset. */
 const SETUP_MS = 100;
 
@@ -84,7 +86,7 @@ const speedo_ca = CFATTACH_DECL('speedo', () => new speedo_dev(), null, speedo_a
 /** Attaches each card that the options allow. EOK: there is one; ENODEV: none was found; else why the last did not. */
 export function speedo_detect(dll_hdl: dll_handle, iopkt: IoPkt, options: string | null): number {
   const { vendor, device: wanted, index, single: only } = speedo_choose(options);
-  const ids = wanted !== 0 ? [wanted] : Object.values(PCI_DEVICE_ID);
+  const ids = wanted !== 0 ? [wanted] : [...Object.values(PCI_DEVICE_ID), I82801BA];
   const single = { value: only ? 1 : 0 };
   let attached = 0;
   let failed = EOK;
@@ -160,8 +162,9 @@ function describe(sc: speedo_dev): void {
   cfg.vendor_id = pci.vendorId;
   cfg.device_id = pci.deviceId;
   cfg.device_revision = pci.revision;
-  sc.extended = cfg.device_revision >= FIRST_82558;
-  const chip = REVISIONS.find(([revision]) => cfg.device_revision >= revision)![1];
+  const builtIn = cfg.device_id === I82801BA;
+  sc.extended = builtIn || cfg.device_revision >= FIRST_82558;
+  const chip = builtIn ? '82801' : REVISIONS.find(([revision]) => cfg.device_revision >= revision)![1];
   cfg.device_description = `Intel ${chip}`;
   cfg.num_irqs = 1;
   cfg.irq[0] = pci.irq;

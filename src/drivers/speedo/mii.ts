@@ -39,6 +39,8 @@ import { speedo_update_stats } from './statistics.ts';
 import { speedo_start, speedo_transmit_complete, speedo_transmit_drain } from './transmit.ts';
 
 export const MONITOR_MS = 2000;
+/** Of these, how many in a row may go by what arrives: the link could be another one than it was. */
+const UNSEEN_MOST = 4;
 /** Reads until a management frame is over: 64 bits at 2.5 MHz are 26 us, and a read takes about one. */
 const MDI_READS = 1000;
 const NO_PHY = 0xffff;
@@ -92,9 +94,11 @@ export function speedo_MDI_MonitorPhy(sc: speedo_dev): void {
   if (!healthy(sc)) return;
   const silent = sc.rx_seen === ifp.if_ipackets;
   sc.rx_seen = ifp.if_ipackets;
-  // What arrives says that the link is there; a forced one never failed to be.
+  // What arrives says that there is a link, if not which; a forced one never failed to be.
   const unknown = sc.cfg.media_rate <= 0 || (sc.cfg.flags & NIC_FLAG_LINK_DOWN) !== 0;
-  if ((silent || unknown || sc.force_media) && sc.mdi.value !== null) MDI_MonitorPhy(sc.mdi.value);
+  const look = silent || unknown || sc.force_media || sc.phy_unseen === UNSEEN_MOST;
+  sc.phy_unseen = look ? 0 : sc.phy_unseen + 1;
+  if (look && sc.mdi.value !== null) MDI_MonitorPhy(sc.mdi.value);
   NW_SIGLOCK(ifp.if_snd_ex!, sc.iopkt);
   speedo_update_stats(sc);
   speedo_transmit_complete(sc);

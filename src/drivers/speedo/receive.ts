@@ -143,6 +143,8 @@ export function speedo_receive_fill(sc: speedo_dev): boolean {
     const m = m_getcl(M_DONTWAIT, MT_DATA, M_PKTHDR);
     if (m === null) return false;
     place(sc, slot, m);
+    // It is looked at when the card is stopped, also when this fails at a later one.
+    clear(u16, sc.rx_rfd[slot], 0);
   }
   for (let slot = 0; slot < rx_count; slot++) {
     const last = slot === rx_count - 1;

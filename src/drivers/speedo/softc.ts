@@ -106,6 +106,8 @@ export class speedo_dev extends device {
   filter_flags = 0;
   /** if_ipackets when the monitor last looked. */
   rx_seen = -1;
+  /** Monitors in a row that did not look at the PHY. */
+  phy_unseen = 0;
 
   // Shared with the chip: physical addresses, 0 before they are taken.
   tx_blocks = 0;

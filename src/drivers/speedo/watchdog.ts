@@ -4,6 +4,7 @@ import type { ifnet } from '../../iopkt/ifnet.ts';
 import { NW_SIGLOCK, NW_SIGUNLOCK } from '../../iopkt/locks.ts';
 import { speedo_reset } from './hardware.ts';
 import { speedoOf } from './softc.ts';
+import { speedo_last_stats } from './statistics.ts';
 import { speedo_transmit_complete, speedo_transmit_drain } from './transmit.ts';
 
 /** What is in the ring has failed, and the card is started afresh. Stack context. */
@@ -13,6 +14,7 @@ export function speedo_watchdog(ifp: ifnet): void {
   speedo_transmit_complete(sc);
   const idle = sc.tx_free === sc.tx_count;
   if (!idle) {
+    speedo_last_stats(sc);
     speedo_reset(sc);
     speedo_transmit_complete(sc);
     speedo_transmit_drain(sc, true);
