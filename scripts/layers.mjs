@@ -17,7 +17,8 @@ const MAY_IMPORT = {
   net: ['kernel', 'mbuf'],
   qdisc: ['net', 'kernel', 'mbuf'],
   iopkt: ['bus', 'net', 'kernel', 'mbuf', 'chips'],
-  drivers: ['bus', 'net', 'kernel', 'mbuf', 'chips', 'iopkt'],
+  ionet: ['bus', 'net', 'kernel', 'mbuf', 'chips', 'iopkt'],
+  drivers: ['bus', 'net', 'kernel', 'mbuf', 'chips', 'iopkt', 'ionet'],
   inet: ['net', 'kernel', 'mbuf'],
   ports: ['wire', 'kernel'],
   attach: ['wire', 'kernel', 'bus', 'ports'],
@@ -31,6 +32,7 @@ const MAY_IMPORT = {
     'qdisc',
     'drivers',
     'iopkt',
+    'ionet',
     'inet',
     'ports',
     'attach',
@@ -45,6 +47,7 @@ const MAY_IMPORT = {
     'qdisc',
     'drivers',
     'iopkt',
+    'ionet',
     'inet',
     'ports',
     'attach',
@@ -60,6 +63,7 @@ const MAY_IMPORT = {
     'qdisc',
     'drivers',
     'iopkt',
+    'ionet',
     'inet',
     'ports',
     'attach',
@@ -74,6 +78,7 @@ const MAY_IMPORT = {
     'qdisc',
     'drivers',
     'iopkt',
+    'ionet',
     'inet',
     'ports',
     'attach',
@@ -89,6 +94,7 @@ const MAY_IMPORT = {
     'qdisc',
     'drivers',
     'iopkt',
+    'ionet',
     'inet',
     'ports',
     'attach',
@@ -100,6 +106,11 @@ const MAY_IMPORT = {
 };
 /** A driver knows the data sheet of its chip, never the model. */
 const DRIVER_MAY_SEE = /^chips\/[a-z0-9-]+\/(sheet|ring|init-block|blocks|config)\.ts$/;
+/** io-net's interface stands without io-pkt: only the shim, what both kinds of drivers share, and test vehicles see it. */
+const IONET_MAY_SEE_IOPKT = /^ionet\/(shim\/|shared\.ts$|testing)/;
+/** Drivers for io-net know nothing of io-pkt, nor of the shim. */
+const IONET_DRIVER = /^drivers\/devn-/;
+const IONET_DRIVER_MAY_NOT = /^(iopkt\/|ionet\/shim\/)/;
 /** Folders and files that may touch Node. */
 const MAY_TOUCH_NODE = /^(ports|cli|bench|attach\/qtest)\/|^lab\/server/;
 /** The only places where real time enters. */
@@ -144,6 +155,14 @@ function checkImport(file, folder, name) {
   if (layer === folder) return;
   if (!(MAY_IMPORT[folder] ?? []).includes(layer))
     offences.push(`src/${file}: ${folder} may not import ${layer} (${name})`);
+  if (folder === 'ionet' && layer === 'iopkt' && !IONET_MAY_SEE_IOPKT.test(file))
+    offences.push(
+      `src/${file}: the io-net interface may not import ${target}: only its shim and shared.ts may`,
+    );
+  if (folder === 'drivers' && layer === 'ionet' && !IONET_DRIVER.test(file) && file !== 'drivers/ionet.ts')
+    offences.push(`src/${file}: only drivers/devn-* are drivers for io-net (${target})`);
+  if (IONET_DRIVER.test(file) && IONET_DRIVER_MAY_NOT.test(target))
+    offences.push(`src/${file}: a driver for io-net may not import ${target}`);
   if (folder === 'drivers' && layer === 'chips' && !DRIVER_MAY_SEE.test(target))
     offences.push(`src/${file}: a driver sees a chip's data sheet, not ${target}`);
 }

@@ -3,14 +3,14 @@
 export * from './interface.ts';
 export * from './message.ts';
 export {
+  _PULSE_CODE_MINAVAIL,
+  type _pulse,
   CACHE_FLUSH,
   CACHE_INVAL,
   ChannelCreate,
   ChannelDestroy,
   ConnectAttach,
   ConnectDetach,
-  type _pulse,
-  _PULSE_CODE_MINAVAIL,
   delay,
   InterruptAttachEvent,
   InterruptDetach,

@@ -8,8 +8,8 @@
 
 import type { PciDevice } from '../bus/pci.ts';
 import type { ThreadBody } from '../kernel/thread.ts';
-import { EAGAIN, EINVAL, EOK } from './shared.ts';
 import { errno, process, type System } from './process.ts';
+import { EAGAIN, EINVAL, EOK } from './shared.ts';
 
 /** Pulses that wait in a channel. */
 const PULSES = 256;

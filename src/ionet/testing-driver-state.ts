@@ -4,7 +4,7 @@ import type { TestCard } from '../iopkt/testing-card.ts';
 import type { Machine } from '../kernel/machine.ts';
 import type { io_net_self_t, Ref } from './interface.ts';
 import { type _pulse, pthread_mutex_t, sigevent } from './neutrino.ts';
-import { net_buf_t, type npkt_t } from './npkt.ts';
+import type { net_buf_t, npkt_t } from './npkt.ts';
 import { type mdi_t, nic_config_t, nic_stats_t } from './shared.ts';
 
 export const PULSE_INTERRUPT = 1;

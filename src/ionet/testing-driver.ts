@@ -1,16 +1,15 @@
 // A driver for io-net and the made-up card of ../iopkt/testing-card.ts, as the README tells to write one. It knows nothing of
 // io-pkt. Tests break it by replacing one of its functions.
 
+import { CAUSE_RX, GONE, type TestCard } from '../iopkt/testing-card.ts';
 import type { ThreadBody } from '../kernel/thread.ts';
 import { BLOCK } from '../kernel/thread.ts';
-import { CAUSE_RX, GONE, type TestCard } from '../iopkt/testing-card.ts';
 import {
   _REG_ENDPOINT,
   _REG_PRODUCER_UP,
-  type dispatch_t,
+  _REG_TRACK_MCAST,
   type dll_handle_t,
   type io_net_dll_entry_t,
-  type io_net_self_t,
 } from './interface.ts';
 import { _IO_NET_MSG_DL_ADVERT, makeUpMessage } from './message.ts';
 import {
@@ -50,9 +49,9 @@ import {
   parseNumber,
   parseOptions,
 } from './shared.ts';
-import { PULSE_INTERRUPT, PULSE_QUIT, type TestFunctions, xx_dev } from './testing-driver-state.ts';
 import { xx_devctl, xx_link } from './testing-driver-control.ts';
 import { xx_fill, xx_free, xx_receive, xx_recycle } from './testing-driver-receive.ts';
+import { PULSE_INTERRUPT, PULSE_QUIT, type TestFunctions, xx_dev } from './testing-driver-state.ts';
 import { xx_drop, xx_flush, xx_reap, xx_rx_down } from './testing-driver-transmit.ts';
 
 export const XX: TestFunctions = {
@@ -79,17 +78,20 @@ export function xxEntry(
     nfuncs: 2,
     init(dll_hdl, dispatch, ion, options) {
       functions.early(ion);
-      for (const card of cards) {
-        const xx = new xx_dev(card, functions, ion, dispatch.machine);
-        const error = xx_attach(xx, dll_hdl, dispatch, options);
-        if (error !== EOK) {
-          errno.value = error;
-          return -1;
-        }
-        made.push(xx);
+      const mine: xx_dev[] = [];
+      let error = cards.length > 0 ? EOK : ENODEV;
+      for (let i = 0; i < cards.length && error === EOK; i++) {
+        const xx = new xx_dev(cards[i], functions, ion, dispatch.machine);
+        error = xx_attach(xx, dll_hdl, options);
+        if (error === EOK) mine.push(xx);
       }
-      errno.value = ENODEV;
-      return cards.length > 0 ? 0 : -1;
+      if (error === EOK) {
+        made.push(...mine);
+        return 0;
+      }
+      for (const xx of mine) functions.shutdown2(xx);
+      errno.value = error;
+      return -1;
     },
     shutdown: () => EOK,
   };
@@ -101,7 +103,8 @@ function xx_options(xx: xx_dev, options: string | null): number {
   const { cfg } = xx;
   for (const { key, value } of parseOptions(options)) {
     const number = parseNumber(value);
-    if (key === 'receive' || key === 'transmit') {
+    if (key === 'track') xx.registrantFlags |= _REG_TRACK_MCAST;
+    else if (key === 'receive' || key === 'transmit') {
       if (number === null || number < 1 || number > 2048) return EINVAL;
       if (key === 'receive') xx.buffers = number;
       else xx.queueLimit = number;
@@ -110,7 +113,7 @@ function xx_options(xx: xx_dev, options: string | null): number {
   return nic_check_options(cfg);
 }
 
-function xx_attach(xx: xx_dev, dll_hdl: dll_handle_t, _dispatch: dispatch_t, options: string | null): number {
+function xx_attach(xx: xx_dev, dll_hdl: dll_handle_t, options: string | null): number {
   const { cfg, card } = xx;
   cfg.flags = NIC_FLAG_MULTICAST | NIC_FLAG_LINK_DOWN;
   cfg.mtu = cfg.mru = 1514;
@@ -124,7 +127,10 @@ function xx_attach(xx: xx_dev, dll_hdl: dll_handle_t, _dispatch: dispatch_t, opt
   cfg.phy_addr = 0;
   const error = xx_register(xx, dll_hdl);
   if (error !== EOK) return error;
-  if (!xx_fill(xx)) return ENOMEM;
+  if (!xx_fill(xx)) {
+    xx_free(xx);
+    return ENOMEM;
+  }
   xx_start(xx);
   xx.fn.advert(xx);
   return EOK;
@@ -251,4 +257,3 @@ function xx_shutdown2(xx: xx_dev): number {
   xx_free(xx);
   return EOK;
 }
-

@@ -35,6 +35,8 @@ export class ShimHost {
   readonly taken: number[] = [];
   /** Keeps packets instead of freeing them. */
   hoard: Mbuf[] | null = null;
+  /** Looks into the cards at every tx_done (S03). */
+  watch = true;
 
   constructor(options: ShimHostOptions = {}) {
     const { clock } = this;
@@ -51,7 +53,7 @@ export class ShimHost {
     this.cards = (options.cards ?? [{}]).map((card) => new TestCard(this.machine, card));
     this.io.register('devnp-shim.so', shimModule);
     this.io.register('devn-xx.so', { io_net_dll_entry: xxEntry(this.cards, options.fn, this.devs) });
-    watchDma(this.io, (address, length) => this.isRead(address, length));
+    watchDma(this.io, (address, length) => this.watch && this.isRead(address, length));
     this.layer.packetTypes.add({ name: 'taker', type: TYPE, device: null, receive: (m) => this.take(m) });
   }
 
@@ -64,7 +66,8 @@ export class ShimHost {
     return this.cards.some((card) => {
       for (let i = 0; i < card.slots; i++) {
         const left = card.txLength[i] & 0xffff;
-        if (left > 0 && card.txAddress[i] < address + length && address < card.txAddress[i] + left) return true;
+        if (left > 0 && card.txAddress[i] < address + length && address < card.txAddress[i] + left)
+          return true;
       }
       return false;
     });

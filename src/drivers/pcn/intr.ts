@@ -83,10 +83,13 @@ export function pcn_rxintr(sc: pcn_softc, wtp: nw_work_thread): void {
     dma.syncForCpu(ring.address, 16);
     // A protocol may have stopped us, for good, from within if_input.
     if (sc.sc_rxmbuf[index] === null || ring.owned(index)) return;
-    const status = ring.status(index);
+    let status = ring.status(index);
     const next = (index + 1) & mask;
     // A frame begins here and does not end here: until the chip is done with the next one too it is not whole.
-    if ((status & VERDICT) >>> 0 === STP && ring.owned(next)) return;
+    if ((status & VERDICT) >>> 0 === STP) {
+      if (ring.owned(next)) return;
+      status = ring.status(index);
+    }
     sc.sc_rxnext = next;
     if ((status & VERDICT) >>> 0 === WHOLE) receive(sc, index, wtp);
     else {

@@ -10,6 +10,7 @@ import {
 } from '../../../test/vocabulary/bench.ts';
 import { COMMAND_INTX_DISABLE, PCI_COMMAND } from '../../bus/pci-config.ts';
 import { ReceiveRing, RMD1, TMD1 } from '../../chips/pcnet/ring.ts';
+import { receive } from './receive.ts';
 
 const up = (options: HostOptions = {}) => {
   const host = makeHost({ ...options, machine: { debugMbufs: true, ...options.machine } });
@@ -377,3 +378,22 @@ function rings(host: Host): { rx: number; tx: number } {
     tx: value('CSR30') | (value('CSR31') << 16),
   };
 }
+
+test('a frame of which the chip has given back the beginning only is waited for', () => {
+  const host = up();
+  const { adapter, machine } = host;
+  const { rxRing } = adapter;
+  // As a card that stores STP and OWN first, and ENP with a second write.
+  const at = (rxRing.address >> 2) + 4 * adapter.rxNext;
+  const { u32 } = machine.memory;
+  const word = u32[at + 1];
+  u32[at + 1] = (word & ~RMD1.OWN) | RMD1.STP;
+  expect(machine.process(() => receive(adapter, 64))).toBe(0);
+  expect([adapter.stats.rx_length_errors, host.device.rx.errors]).toEqual([0, 0]);
+  u32[at + 1] = word;
+  for (let i = 0; i < 100; i++) {
+    host.wire.deliver(frame(100, i));
+    host.run(MILLISECOND / 10);
+  }
+  expect(host.received.length).toBe(100);
+});

@@ -31,7 +31,11 @@ export function receive(a: Adapter, budget: number): number {
     const index = a.rxNext;
     dma.syncForCpu(rxRing.address + index * bytes, bytes);
     if (rxRing.owned(index)) break;
-    a.rxNext = (index + 1) & mask;
+    const next = (index + 1) & mask;
+    // A frame begins here and does not end here: until the chip is done with the next one too it is not whole. QEMU's chip
+    // gives a descriptor back like that for a moment, and writes it a second time.
+    if ((rxRing.status(index) & VERDICT) >>> 0 === STP && rxRing.owned(next)) break;
+    a.rxNext = next;
     work++;
     const m = takeFrame(a, index);
     if (m === null) continue;

@@ -329,7 +329,7 @@ export function speedo_stop(ifp: ifnet, disable: number): void {
   NW_SIGUNLOCK(ifp.if_snd_ex!, sc.iopkt);
   ifp.if_flags &= ~(IFF_RUNNING | IFF_OACTIVE);
   // Also when we are in there already: a protocol may have us stopped while it is handed a packet.
-  speedo_receive(sc, WTP());
+  speedo_receive(sc, WTP(), sc.rx_count);
   if (disable === 0) return;
   sc.lost = false;
   if (sc.iid !== -1) InterruptDetach(sc.iid);

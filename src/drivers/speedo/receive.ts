@@ -29,12 +29,30 @@ const { EL } = RFD_COMMAND;
 const ETH_P_8021Q = 0x8100;
 const LONGEST = ETH_FRAME_LEN + 4;
 
-/** Passes up what has arrived: at most once around. Stack context after the chip was halted, too. */
-export function speedo_receive(sc: speedo_dev, wtp: nw_work_thread): void {
+/**
+ * Buffers with a status, from the next one on. What belongs to it may still be on its way: a bridge holds writes back, and
+ * QEMU's chips write count and data after it. A register that is read from here on pushes all of that out in front of it.
+ */
+export function speedo_receive_done(sc: speedo_dev): number {
+  const { u16 } = sc.iopkt.machine.memory;
+  const { rx_count, rx_rfd } = sc;
+  let done = 0;
+  let slot = sc.rx_next;
+  while (done < rx_count && sc.rx_mbuf[slot] !== null) {
+    sc.pci.dma.syncForCpu(rx_rfd[slot], SPEEDO_RX_DATA);
+    if ((u16[(rx_rfd[slot] + RFD.STATUS) >> 1] & C) === 0) break;
+    done++;
+    slot = slot + 1 === rx_count ? 0 : slot + 1;
+  }
+  return done;
+}
+
+/** Passes up what has arrived, so many frames of it at most. Stack context after the chip was halted, too. */
+export function speedo_receive(sc: speedo_dev, wtp: nw_work_thread, most: number): void {
   const { u16 } = sc.iopkt.machine.memory;
   const { rx_count, rx_rfd } = sc;
   const ifp = sc.ecom.ec_if;
-  for (let i = 0; i < rx_count; i++) {
+  for (let i = 0; i < most; i++) {
     const slot = sc.rx_next;
     const rfd = rx_rfd[slot];
     const m = sc.rx_mbuf[slot];

@@ -19,11 +19,11 @@ import type { IoPkt } from '../../iopkt/manager.ts';
 import type { nw_work_thread } from '../../iopkt/threads.ts';
 import { speedo_detect } from './detect.ts';
 import { GONE, speedo_mask, speedo_unmask } from './hardware.ts';
-import { speedo_receive, speedo_receive_resume } from './receive.ts';
+import { speedo_receive, speedo_receive_done, speedo_receive_resume } from './receive.ts';
 import type { speedo_dev } from './softc.ts';
 import { speedo_start, speedo_transmit_complete } from './transmit.ts';
 
-const { CX, FR, CNA, RNR } = STAT_ACK;
+const { CX, CNA, RNR } = STAT_ACK;
 /** Rounds of one turn: then the others that wait for the interrupt thread are served. */
 const ROUNDS = 4;
 
@@ -69,8 +69,9 @@ export function speedo_enable_interrupt(sc: speedo_dev): number {
 }
 
 /**
- * Acknowledges causes first and looks at the lists then, so that what comes in between asks again; as long as there are
- * causes. 1: done; 0: to be called again behind the others.
+ * Acknowledges causes first and works on the lists then, so that what comes in between asks again; as long as there are
+ * causes. What has arrived is counted before a register is read: then it is there as a whole. 1: done; 0: to be called again
+ * behind the others.
  */
 export function speedo_process_interrupt(sc: speedo_dev, wtp: nw_work_thread): number {
   const { regs } = sc;
@@ -81,10 +82,12 @@ export function speedo_process_interrupt(sc: speedo_dev, wtp: nw_work_thread): n
       speedo_mask(sc);
       return 1;
     }
+    const done = speedo_receive_done(sc);
     const causes = regs.read8(CSR.SCB_STAT_ACK);
-    if (causes === 0 || causes === GONE) return 1;
-    regs.write8(CSR.SCB_STAT_ACK, causes);
-    if ((causes & (FR | RNR)) !== 0) speedo_receive(sc, wtp);
+    if (causes === GONE || (causes === 0 && done === 0)) return 1;
+    if (causes !== 0) regs.write8(CSR.SCB_STAT_ACK, causes);
+    // Out of buffers the receive unit writes no more: all of them are whole, and it begins anew behind the last.
+    speedo_receive(sc, wtp, (causes & RNR) !== 0 ? sc.rx_count : done);
     // A protocol may have stopped us from within if_input.
     if ((causes & RNR) !== 0 && sc.running) speedo_receive_resume(sc, wtp);
     if ((causes & (CX | CNA)) !== 0) complete(sc, ifp, wtp);

@@ -1,8 +1,7 @@
 // Messages from the driver. The first advert makes the interface: name, station address, MTU. Later ones are the same again,
 // and are taken. A message with _NPKT_MSG_DYING says that the driver takes its interface out of service.
 
-import { if_attach } from '../../iopkt/ifnet.ts';
-import { ether_ifattach, ETHERMTU } from '../../iopkt/ether.ts';
+import { ETHERMTU, ether_ifattach } from '../../iopkt/ether.ts';
 import {
   IFF_BROADCAST,
   IFF_MULTICAST,
@@ -11,14 +10,15 @@ import {
   IFF_SHIM,
   IFF_SIMPLEX,
 } from '../../iopkt/flags.ts';
+import { if_attach } from '../../iopkt/ifnet.ts';
 import { IFQ_SET_READY } from '../../iopkt/ifq.ts';
 import { NW_SIGLOCK, NW_SIGUNLOCK } from '../../iopkt/locks.ts';
 import { CTX_STACK } from '../../iopkt/self.ts';
 import { ETH_HLEN, isValidStation } from '../../net/ether.ts';
+import { DCMD_IO_NET_GET_CONFIG } from '../interface.ts';
 import { _IO_NET_MSG_DL_ADVERT, type io_net_msg_dl_advert_t, npkt_msg_t } from '../message.ts';
 import { _NPKT_MSG_DYING, type npkt_t } from '../npkt.ts';
 import { EOK, nic_config_t, sizeof_nic_config_t } from '../shared.ts';
-import { DCMD_IO_NET_GET_CONFIG } from '../interface.ts';
 import { driverDevctl, shim_init, shim_ioctl, shim_stop } from './control.ts';
 import type { ShimDevice } from './device.ts';
 import { mistake } from './findings.ts';
@@ -59,7 +59,11 @@ function attach(dev: ShimDevice, msg: io_net_msg_dl_advert_t): void {
   const ifp = dev.sc_ec.ec_if;
   const { sdl_addr } = msg.dl;
   if (!isValidStation(sdl_addr))
-    mistake(io, 'N16', `${dll.file}: its advert has ${[...sdl_addr].join(',')}, which is no station's address`);
+    mistake(
+      io,
+      'N16',
+      `${dll.file}: its advert has ${[...sdl_addr].join(',')}, which is no station's address`,
+    );
   if (!(msg.mtu_max >= ETH_HLEN + 46))
     mistake(io, 'manual', `${dll.file}: its advert has mtu_max ${msg.mtu_max}: bytes of the longest frame`);
   ifp.if_xname = dev.dv_xname;
@@ -70,7 +74,8 @@ function attach(dev: ShimDevice, msg: io_net_msg_dl_advert_t): void {
   ifp.if_start = shim_start;
   ifp.if_ioctl = shim_ioctl;
   const config = new nic_config_t();
-  const rate = driverDevctl(dev, DCMD_IO_NET_GET_CONFIG, config, sizeof_nic_config_t) === EOK ? config.media_rate : -1;
+  const rate =
+    driverDevctl(dev, DCMD_IO_NET_GET_CONFIG, config, sizeof_nic_config_t) === EOK ? config.media_rate : -1;
   if (rate > 0) ifp.if_baudrate = rate * 1000;
   IFQ_SET_READY(ifp.if_snd);
   if_attach(ifp);

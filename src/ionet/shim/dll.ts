@@ -235,7 +235,11 @@ export class ShimDll implements System {
     const lost = npkts.size - returned;
     // The buffers of packets that are lost are lost with them.
     if (lost > 0 || (returned === 0 && this.blocks.size > 0))
-      logMistake(io, 'S11', `${file}: unloaded with ${lost} packets and ${this.blocks.size} blocks not freed`);
+      logMistake(
+        io,
+        this.failed ? 'F01' : 'S11',
+        `${file}: unloaded with ${lost} packets and ${this.blocks.size} blocks not freed`,
+      );
     const parts = [
       this.threads.length > 0 ? `thread ${this.threads[0].wtp.name}` : '',
       this.iids.size > 0 ? 'an interrupt attached' : '',

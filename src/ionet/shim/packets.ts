@@ -2,7 +2,14 @@
 
 import type { Mbuf } from '../../mbuf/mbuf.ts';
 import { npkt_msg_t } from '../message.ts';
-import { _NPKT_ORG_MASK, _NPKT_SCRATCH_MASK, net_buf_t, npkt_t, TAILQ_INIT, TAILQ_INSERT_TAIL } from '../npkt.ts';
+import {
+  _NPKT_ORG_MASK,
+  _NPKT_SCRATCH_MASK,
+  net_buf_t,
+  npkt_t,
+  TAILQ_INIT,
+  TAILQ_INSERT_TAIL,
+} from '../npkt.ts';
 import type { ShimDevice } from './device.ts';
 
 // Where an up packet is.

@@ -10,14 +10,7 @@
 import { fault } from '../../iopkt/fault.ts';
 import { interrupt_queue } from '../../iopkt/interrupt.ts';
 import type { IoPkt } from '../../iopkt/manager.ts';
-import {
-  M_DONTWAIT,
-  MCLBYTES,
-  MT_DATA,
-  m_getcl_wtp,
-  m_gethdr,
-  m_set_rcvif,
-} from '../../iopkt/mbuf.ts';
+import { M_DONTWAIT, MCLBYTES, MT_DATA, m_getcl_wtp, m_gethdr, m_set_rcvif } from '../../iopkt/mbuf.ts';
 import { CTX_INTERRUPT, CTX_UNTRACKED } from '../../iopkt/self.ts';
 import type { nw_work_thread } from '../../iopkt/threads.ts';
 import { TP_SCHED_SWITCH } from '../../kernel/trace.ts';

@@ -4,13 +4,19 @@
 // shutdown1, which may refuse; shutdown2; then the interface goes, and after the last one the driver's file. While the stack
 // may have the driver's own buffers (shimrxcopy=0), or a packet does not come home, it is EBUSY.
 
-import { CFATTACH_DECL, dev_attach, dev_detach, DETACH_FORCE, type device } from '../../iopkt/device.ts';
+import { CFATTACH_DECL, DETACH_FORCE, dev_attach, dev_detach, type device } from '../../iopkt/device.ts';
 import { EBUSY, EINVAL, ENOTSUP, EOK, errnoName } from '../../iopkt/errno.ts';
 import { ether_ifdetach } from '../../iopkt/ether.ts';
 import { if_detach } from '../../iopkt/ifnet.ts';
 import { IRUPT_PRIO_DEFAULT, interrupt_entry_init, interrupt_entry_remove } from '../../iopkt/interrupt.ts';
 import { optionValue } from '../../iopkt/nic-options.ts';
-import { _REG_ENDPOINT, _REG_ENDPOINT_ARG, _REG_PRODUCER_UP, type io_net_registrant_t, type Ref } from '../interface.ts';
+import {
+  _REG_ENDPOINT,
+  _REG_ENDPOINT_ARG,
+  _REG_PRODUCER_UP,
+  type io_net_registrant_t,
+  type Ref,
+} from '../interface.ts';
 import { errno } from '../process.ts';
 import { shim_stop } from './control.ts';
 import { ShimDevice } from './device.ts';
@@ -37,7 +43,11 @@ export function register<F>(
 ): number {
   const { flags, funcs, top_type } = registrant;
   const forced =
-    (flags & _REG_ENDPOINT) !== 0 ? registrant.endpoint : (flags & _REG_ENDPOINT_ARG) !== 0 ? endpoint.value : -1;
+    (flags & _REG_ENDPOINT) !== 0
+      ? registrant.endpoint
+      : (flags & _REG_ENDPOINT_ARG) !== 0
+        ? endpoint.value
+        : -1;
   const driver = (flags & _REG_PRODUCER_UP) !== 0 && registrant.bot_type === null && funcs.rx_up === null;
   if (!driver) return fail(ENOTSUP);
   if (funcs.rx_down === null || funcs.tx_done === null || top_type === '') return fail(EINVAL);
@@ -95,11 +105,16 @@ export function shim_detach(dev: ShimDevice, _flags: number): number {
   if (flush !== null && !dev.deregistered) dll.call(dev, 'flush', () => flush(reg_hdl, registrant.func_hdl));
   drain(dev);
   if (!dll.runUntil(() => dev.withDriver === 0)) {
-    logMistake(io, 'S02', `${dll.file}: ${dev.withDriver} packets to send are without tx_done 1 s after flush`);
+    logMistake(
+      io,
+      'S02',
+      `${dll.file}: ${dev.withDriver} packets to send are without tx_done 1 s after flush`,
+    );
     return stay(dev, dying, running, EBUSY);
   }
   if (!dev.deregistered) {
-    const refused = shutdown1 === null ? EOK : dll.call(dev, 'shutdown1', () => shutdown1(reg_hdl, registrant.func_hdl));
+    const refused =
+      shutdown1 === null ? EOK : dll.call(dev, 'shutdown1', () => shutdown1(reg_hdl, registrant.func_hdl));
     if (refused !== EOK) {
       io.machine.log(`${dev.dv_xname}: its driver refuses to be removed (${errnoName(refused)})`);
       return stay(dev, dying, running, refused);

@@ -5,7 +5,7 @@
 //
 // Where io-net was patient with a driver the shim is not: findings.ts, and the rules S01 to S13.
 
-import { dev_detach, DETACH_FORCE } from '../../iopkt/device.ts';
+import { DETACH_FORCE, dev_detach } from '../../iopkt/device.ts';
 import { type DriverModule, IOPKT_DRVR_ENTRY_SYM_INIT } from '../../iopkt/entry.ts';
 import { EINVAL, ENODEV, ENOENT, ENOEXEC, EOK, errnoName } from '../../iopkt/errno.ts';
 import type { ifnet } from '../../iopkt/ifnet.ts';
@@ -19,7 +19,9 @@ import { ShimDll } from './dll.ts';
 
 /** The shim, to be registered as `devnp-shim.so`. */
 export const shimModule: DriverModule = {
-  iopkt_drvr_entry: IOPKT_DRVR_ENTRY_SYM_INIT('shim', (_dll_hdl, iopkt, options) => shim_entry(iopkt, options)),
+  iopkt_drvr_entry: IOPKT_DRVR_ENTRY_SYM_INIT('shim', (_dll_hdl, iopkt, options) =>
+    shim_entry(iopkt, options),
+  ),
 };
 
 interface Wanted {
@@ -32,7 +34,9 @@ interface Wanted {
 /** `shimrxcopy=0 "devn-xx.so transmit=64"` or what a mount makes of it; null: it is wrong. */
 function parse(text: string | null): Wanted | null {
   const words = (text ?? '').replaceAll('"', ' ').trim().split(/\s+/);
-  const at = words.findIndex((word) => /(^|\/)devn-[^/]*\.so$/.test(word) || (word.endsWith('.so') && !word.includes('=')));
+  const at = words.findIndex(
+    (word) => /(^|\/)devn-[^/]*\.so$/.test(word) || (word.endsWith('.so') && !word.includes('=')),
+  );
   if (at < 0) return null;
   const own = parseOptions([...words.slice(0, at), ...words.slice(at + 1)].join(','));
   let rxcopy = true;
@@ -49,7 +53,9 @@ function parse(text: string | null): Wanted | null {
 function shim_entry(io: IoPkt, options: string | null): number {
   const wanted = parse(options);
   if (wanted === null) {
-    io.machine.log(`shim: options "${options ?? ''}": wanted is [shimrxcopy=0|1] devn-xx.so [options of the driver]`);
+    io.machine.log(
+      `shim: options "${options ?? ''}": wanted is [shimrxcopy=0|1] devn-xx.so [options of the driver]`,
+    );
     return EINVAL;
   }
   const module = io.modules.get(wanted.file);
@@ -61,7 +67,8 @@ function shim_entry(io: IoPkt, options: string | null): number {
   const result = dll.call(null, 'init', () =>
     entry.init(dll.handle, { machine: io.machine }, dll.ion, wanted.options),
   );
-  if (result !== 0 || dll.devices.length === 0) return giveUp(io, dll, result === 0 ? ENODEV : errno.value || ENODEV);
+  if (result !== 0 || dll.devices.length === 0)
+    return giveUp(io, dll, result === 0 ? ENODEV : errno.value || ENODEV);
   for (const dev of [...dll.devices]) {
     if (dev.sc_ec.ec_if.if_netdev === null) askAdvert(dev);
     // A second one is to be had at any time.

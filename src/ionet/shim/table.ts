@@ -8,7 +8,7 @@ import { EINVAL, ENOMEM, ENOTSUP, EOK } from '../shared.ts';
 import type { ShimDevice } from './device.ts';
 import type { ShimDll } from './dll.ts';
 import { mistake } from './findings.ts';
-import { FREED, UpNpkt, WITH_DRIVER, RETURNED } from './packets.ts';
+import { FREED, RETURNED, UpNpkt, WITH_DRIVER } from './packets.ts';
 import { askDone, passUp } from './receive.ts';
 import { deregister, register } from './register.ts';
 import { takeBack } from './transmit.ts';
@@ -70,7 +70,11 @@ function entries(dll: ShimDll, generation: number): io_net_self_t {
       const dev = device('tx_up', reg_hdl);
       checkCall(dll, dev, 'tx_up', off, framelen_sub, cell, endpoint);
       if (npkt.req_complete === 0)
-        mistake(dll.io, 'manual', `${dll.file}: tx_up of a packet whose tx_done nobody asked for (reg_tx_done)`);
+        mistake(
+          dll.io,
+          'manual',
+          `${dll.file}: tx_up of a packet whose tx_done nobody asked for (reg_tx_done)`,
+        );
       return passUp(dll, dev, npkt, npkt.complete[0].done_hdl) === null ? 1 : 0;
     },
     tx_done(reg_hdl, npkt) {
@@ -119,7 +123,11 @@ function checkCall(
   endpoint: number,
 ): void {
   if (off !== 0 || framelen_sub !== 0)
-    mistake(dll.io, 'manual', `${dll.file}: ${name} with off ${off} and framelen_sub ${framelen_sub}: a driver says 0`);
+    mistake(
+      dll.io,
+      'manual',
+      `${dll.file}: ${name} with off ${off} and framelen_sub ${framelen_sub}: a driver says 0`,
+    );
   if (cell !== 0 || endpoint !== dev.dv_unit)
     mistake(
       dll.io,
@@ -174,7 +182,11 @@ function free(dll: ShimDll, ptr: number | npkt_t): void {
     return;
   }
   if (!blocks.delete(ptr))
-    mistake(io, 'B01', `${file}: ion->free of 0x${ptr.toString(16)}, which alloc did not give, or which is freed`);
+    mistake(
+      io,
+      'B01',
+      `${file}: ion->free of 0x${ptr.toString(16)}, which alloc did not give, or which is freed`,
+    );
   machine.memory.free(ptr);
 }
 
