@@ -206,6 +206,16 @@ export class Core {
     return (this.read16(address) | (this.read16(address + 2) << 16)) >>> 0;
   }
 
+  /** The same for writing; whoever calls tells `dma.wrote`. */
+  write16(address: number, value: number): void {
+    const { u8, u16 } = this.memory;
+    if ((address & 1) === 0) u16[address >>> 1] = value;
+    else {
+      u8[address] = value;
+      u8[address + 1] = value >>> 8;
+    }
+  }
+
   /**
    * An access failed: bus mastering is off, or nobody claimed the address. The manual says nothing of what follows; the
    * unit concerned becomes idle, which a driver can see in the SCB, and the rest of the chip goes on.

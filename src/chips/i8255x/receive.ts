@@ -184,7 +184,6 @@ export class Receiver {
     if (cut === 0) copyBytes(frame, FRAME_START, memory, dataAt, body);
     else this.copyWithoutTag(frame, dataAt, body);
     if (body < stored) this.writeTrailer(frame, dataAt + body, stored - body, trailer);
-    dma.wrote(dataAt, stored);
     if (core.extendedRfd) this.writeExtension(frame, at, hasTag);
 
     if (total > space) flags |= NO_SPACE;
@@ -195,9 +194,10 @@ export class Receiver {
     if (((u8[FRAME_START + 12] << 8) | u8[FRAME_START + 13]) > LONGEST_LENGTH) flags |= TYPE;
     // A header's bytes are not in the data area that the count is of.
     const counted = stored > header ? stored - header : 0;
-    dma.write16(at + RFD.ACTUAL_COUNT, RFD_COUNT.EOF | RFD_COUNT.F | counted);
+    core.write16(at + RFD.ACTUAL_COUNT, RFD_COUNT.EOF | RFD_COUNT.F | counted);
     // From the store of the status on, the driver owns the descriptor.
-    dma.write16(at + RFD.STATUS, flags | C);
+    core.write16(at + RFD.STATUS, flags | C);
+    dma.wrote(at, dataAt - at + stored);
     this.rfd = (core.ruBase + link) >>> 0;
 
     if (total > space) {

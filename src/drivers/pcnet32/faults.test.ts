@@ -10,6 +10,7 @@ import {
 } from '../../../test/vocabulary/bench.ts';
 import { COMMAND_INTX_DISABLE, PCI_COMMAND } from '../../bus/pci-config.ts';
 import { ReceiveRing, RMD1, TMD1 } from '../../chips/pcnet/ring.ts';
+import type { Adapter } from './adapter.ts';
 import { receive } from './receive.ts';
 
 const up = (options: HostOptions = {}) => {
@@ -381,7 +382,8 @@ function rings(host: Host): { rx: number; tx: number } {
 
 test('a frame of which the chip has given back the beginning only is waited for', () => {
   const host = up();
-  const { adapter, machine } = host;
+  const { machine } = host;
+  const adapter = host.pci.driverData as Adapter;
   const { rxRing } = adapter;
   // As a card that stores STP and OWN first, and ENP with a second write.
   const at = (rxRing.address >> 2) + 4 * adapter.rxNext;
