@@ -55,12 +55,15 @@ describe('the report', () => {
 });
 
 describe('every lab that comes with softnet', () => {
-  test.each(['default', 'lossy', 'router', 'hub', 'switch', 'livelock'])('%s: nothing vanishes', (name) => {
-    const { report } = simulate(shippedLab(name), { forNs: SECOND / 2 });
-    expect(report.conservation.vanished).toEqual([]);
-    expect(report.conservation.accounted).toBeGreaterThan(500);
-    for (const flow of report.flows) expect(flow.received).toBeGreaterThan(0);
-  });
+  test.each(['default', 'lossy', 'router', 'hub', 'switch', 'livelock', 'io-pkt', 'media'])(
+    '%s: nothing vanishes',
+    (name) => {
+      const { report } = simulate(shippedLab(name), { forNs: SECOND / 2 });
+      expect(report.conservation.vanished).toEqual([]);
+      expect(report.conservation.accounted).toBeGreaterThan(500);
+      for (const flow of report.flows) expect(flow.received).toBeGreaterThan(0);
+    },
+  );
 
   test.each(['default', 'router', 'hub'])('%s: nothing is lost', (name) => {
     const { report } = simulate(shippedLab(name), { forNs: SECOND / 2 });

@@ -5,6 +5,7 @@ import { createSocket } from 'node:dgram';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
+import { hasQemu } from '../vocabulary/qemu.ts';
 import { hasProgram, requirement } from '../vocabulary/require.ts';
 
 const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
@@ -45,6 +46,17 @@ test('the default lab runs in real time without loss', async () => {
   expect(code).toBe(0);
   const report = JSON.parse(stdout);
   expect(report.flows).toHaveLength(3);
+  for (const flow of report.flows) {
+    expect(flow.sent).toBeGreaterThan(5);
+    expect(flow.lost).toBe(0);
+  }
+  expect(report.conservation.vanished).toEqual([]);
+});
+
+test.runIf(hasQemu).each(['qemu-pcnet', 'qemu-speedo'])('%s runs in real time without loss', async (lab) => {
+  const { code, stdout } = await start('up', lab, '--for', '2s', '--json').ended;
+  expect(code).toBe(0);
+  const report = JSON.parse(stdout);
   for (const flow of report.flows) {
     expect(flow.sent).toBeGreaterThan(5);
     expect(flow.lost).toBe(0);
