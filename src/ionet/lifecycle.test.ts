@@ -91,7 +91,15 @@ describe('removal is refused', () => {
     const it = new ShimHost({ fn: { shutdown1: () => refusal } });
     const before = it.census();
     it.up();
+    // What is sent while it is about to go waits, and leaves when it stays.
+    it.devs[0].fn.flush = (xx) => {
+      it.send(it.frame(99));
+      return XX.flush(xx);
+    };
     expect(() => it.io.destroy('en0')).toThrow(/EAGAIN/);
+    it.devs[0].fn.flush = XX.flush;
+    it.run(1000);
+    expect(it.card.frames.splice(0).length).toBe(1);
     traffic(it, 5);
     it.run(1000);
     expect(it.taken.length).toBe(5);

@@ -4,6 +4,7 @@
 
 import type { PciDevice } from '../../bus/pci.ts';
 import { EOK, errnoName } from '../../iopkt/errno.ts';
+import { faultInCall } from '../../iopkt/fault.ts';
 import { InterruptAttach, InterruptDetach, InterruptMask, InterruptUnmask } from '../../iopkt/interrupt.ts';
 import type { IoPkt } from '../../iopkt/manager.ts';
 import { nic_delay, spend } from '../../iopkt/nic-delay.ts';
@@ -39,6 +40,8 @@ export class ShimDll implements System {
   generation = 0;
   readonly devices: ShimDevice[] = [];
   nextHandle = 1;
+  /** Its init runs: the last interface may go without it. */
+  loading = true;
   /** Its init has failed. */
   failed = false;
   readonly channels: (Channel | null)[] = [];
@@ -85,8 +88,7 @@ export class ShimDll implements System {
       this.checkHeld(locks, what);
       return result;
     } catch (error) {
-      this.dropLocks(locks);
-      throw error;
+      this.fault(locks, error);
     } finally {
       this.end(before);
     }
@@ -98,8 +100,14 @@ export class ShimDll implements System {
     mistake(this.io, 'L04', `${this.file}: ${what} returns with mutex ${held[held.length - 1]?.name} held`);
   }
 
+  /** Driver code that `begin` has entered has thrown. */
+  fault(locks: number, error: unknown): never {
+    this.dropLocks(locks);
+    faultInCall(this.io, error);
+  }
+
   /** After an exception: mutexes taken since. */
-  dropLocks(locks: number): void {
+  private dropLocks(locks: number): void {
     while (this.held.length > locks) {
       this.held.pop()!.held = false;
       this.machine.cpu.bhEnable();
@@ -261,8 +269,7 @@ function* inProcess(dll: ShimDll, body: ThreadBody): ThreadBody {
       wait = result.value;
       dll.checkHeld(0, 'a thread');
     } catch (error) {
-      dll.dropLocks(0);
-      throw error;
+      dll.fault(0, error);
     } finally {
       leaveProcess(before);
     }

@@ -244,8 +244,7 @@ export function giveBack(dev: ShimDevice, frame: npkt_t): void {
     registrant.funcs.tx_done!(frame, done_hdl, registrant.func_hdl);
     dll.checkHeld(locks, 'tx_done');
   } catch (error) {
-    dll.dropLocks(locks);
-    throw error;
+    dll.fault(locks, error);
   } finally {
     dll.end(before);
   }

@@ -9,6 +9,7 @@ import { EBUSY, EINVAL, ENOTSUP, EOK, errnoName } from '../../iopkt/errno.ts';
 import { ether_ifdetach } from '../../iopkt/ether.ts';
 import { if_detach } from '../../iopkt/ifnet.ts';
 import { IRUPT_PRIO_DEFAULT, interrupt_entry_init, interrupt_entry_remove } from '../../iopkt/interrupt.ts';
+import { initInterface, logFailure } from '../../iopkt/net-device.ts';
 import { optionValue } from '../../iopkt/nic-options.ts';
 import {
   _REG_ENDPOINT,
@@ -129,7 +130,7 @@ export function shim_detach(dev: ShimDevice, _flags: number): number {
     if_detach(ifp);
   }
   dll.devices.splice(dll.devices.indexOf(dev), 1);
-  if (dll.devices.length === 0) dll.unload();
+  if (dll.devices.length === 0 && !dll.loading) dll.unload();
   return EOK;
 }
 
@@ -137,7 +138,8 @@ export function shim_detach(dev: ShimDevice, _flags: number): number {
 function stay(dev: ShimDevice, dying: boolean, running: boolean, error: number): number {
   dev.dying = dying;
   const ifp = dev.sc_ec.ec_if;
-  if (running) ifp.if_init!(ifp);
+  // Also what waited meanwhile goes on.
+  if (running) logFailure(dev.io, ifp, 'if_init', initInterface(dev.io, ifp));
   return error;
 }
 

@@ -34,9 +34,7 @@ interface Wanted {
 /** `shimrxcopy=0 "devn-xx.so transmit=64"` or what a mount makes of it; null: it is wrong. */
 function parse(text: string | null): Wanted | null {
   const words = (text ?? '').replaceAll('"', ' ').trim().split(/\s+/);
-  const at = words.findIndex(
-    (word) => /(^|\/)devn-[^/]*\.so$/.test(word) || (word.endsWith('.so') && !word.includes('=')),
-  );
+  const at = words.findIndex((word) => word.endsWith('.so') && !word.includes('='));
   if (at < 0) return null;
   const own = parseOptions([...words.slice(0, at), ...words.slice(at + 1)].join(','));
   let rxcopy = true;
@@ -67,6 +65,7 @@ function shim_entry(io: IoPkt, options: string | null): number {
   const result = dll.call(null, 'init', () =>
     entry.init(dll.handle, { machine: io.machine }, dll.ion, wanted.options),
   );
+  dll.loading = false;
   if (result !== 0 || dll.devices.length === 0)
     return giveUp(io, dll, result === 0 ? ENODEV : errno.value || ENODEV);
   for (const dev of [...dll.devices]) {

@@ -73,18 +73,16 @@ function handDown(dev: ShimDevice, npkt: DownNpkt): number {
   const { dll, registrant } = dev;
   const locks = dll.held.length;
   const before = dll.begin(dev, 'rx_down');
-  let result: number;
   try {
-    result = registrant.funcs.rx_down!(npkt, registrant.func_hdl);
+    const result = registrant.funcs.rx_down!(npkt, registrant.func_hdl);
     dll.checkHeld(locks, 'rx_down');
     checkResult(dll, npkt, result);
+    return result;
   } catch (error) {
-    dll.dropLocks(locks);
-    throw error;
+    return dll.fault(locks, error);
   } finally {
     dll.end(before);
   }
-  return result;
 }
 
 /** S04: an outcome is told twice, by the flag and by the result. */
