@@ -12,7 +12,7 @@ import type { Qdisc } from './qdisc.ts';
 /** dev_tx_weight: packets one run of a queue hands to the driver before it yields to others. */
 export const DEV_TX_WEIGHT = 64;
 /** Packets that wait for each other in a softirq: fewer than the shortest queue has room for. */
-const PULL_BATCH = 16;
+const PULL_BATCH = 32;
 /** ns after which a driver that was busy with its queue awake is asked again; asking at once would only burn the CPU. */
 export const BUSY_RETRY_NS = 10_000;
 

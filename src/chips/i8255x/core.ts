@@ -82,6 +82,8 @@ export class Core {
   extendedRfd = false;
   vlanStrip = false;
   checksum = false;
+  /** Received frames go to memory as they are: nothing is cut off or put behind. */
+  storesPlainly = true;
   rejectFlowControl = false;
   /** Pause frames stop the transmitter. */
   obeysPause = false;
@@ -161,6 +163,7 @@ export class Core {
     this.vlanStrip = this.extendedRfd && this.on(CONFIG.VLAN_STRIP);
     // The 82550's own receive mode has the checksum among its parser's results instead.
     this.checksum = from559 && this.on(CONFIG.RX_CHECKSUM) && !(from550 && this.on(CONFIG.GAMLA));
+    this.storesPlainly = !(this.extendedRfd || this.stripping || this.transferCrc || this.checksum);
     this.rejectFlowControl = from558 && this.on(CONFIG.REJECT_FC);
     this.obeysPause = from558 && !this.on(CONFIG.FC_DISABLE);
     this.seesControl = this.obeysPause || this.rejectFlowControl;

@@ -169,11 +169,18 @@ export class Receiver {
     const header = (command & H) !== 0 ? core.headerBytes : 0;
     space += header;
 
-    const hasTag = core.extendedRfd && tagged(frame);
-    const cut = hasTag && core.vlanStrip ? VLAN_TAG_BYTES : 0;
-    const data = (core.stripping ? strippedLength(frame) : frame.length) - cut;
-    const whole = data === frame.length - cut;
-    const trailer = (whole && core.transferCrc ? FCS_BYTES : 0) + (core.checksum ? CHECKSUM_BYTES : 0);
+    let hasTag = false;
+    let cut = 0;
+    let data = frame.length;
+    let trailer = 0;
+    // Stored as it came, unless it is configured otherwise.
+    if (!core.storesPlainly) {
+      hasTag = core.extendedRfd && tagged(frame);
+      if (hasTag && core.vlanStrip) cut = VLAN_TAG_BYTES;
+      data = (core.stripping ? strippedLength(frame) : frame.length) - cut;
+      const whole = data === frame.length - cut;
+      trailer = (whole && core.transferCrc ? FCS_BYTES : 0) + (core.checksum ? CHECKSUM_BYTES : 0);
+    }
     const total = data + trailer;
     const stored = Math.min(total, space);
     if (!core.reaches(dataAt, stored)) {
