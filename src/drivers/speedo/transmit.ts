@@ -24,6 +24,8 @@ const INNER_TBD_BYTES = 2 * TBD_BYTES;
 export const TX_THRESHOLD_FIRST = 32;
 const TX_THRESHOLD_STEP = 32;
 const TX_THRESHOLD_MOST = 192;
+/** Blocks after which the command unit is told at the latest: QEMU's executes 16 at a resume, and leaves the rest for the next. */
+const RESUME_AFTER = 16;
 /** Seconds until the watchdog looks: the longest a full ring takes at 10 Mb/s is a third of one. */
 const TX_TIMEOUT = 5;
 
@@ -35,7 +37,7 @@ export function speedo_start(ifp: ifnet): void {
     return;
   }
   ifp.if_flags_tx |= IFF_OACTIVE;
-  let sent = false;
+  let sent = 0;
   for (;;) {
     if (sc.tx_free < SPEEDO_TX_RESERVE) speedo_transmit_complete(sc);
     if (sc.tx_free < SPEEDO_TX_RESERVE) {
@@ -48,10 +50,10 @@ export function speedo_start(ifp: ifnet): void {
       ifp.if_flags_tx &= ~IFF_OACTIVE;
       break;
     }
-    if (encapsulate(sc, m)) sent = true;
+    if (encapsulate(sc, m) && ++sent % RESUME_AFTER === 0) speedo_cu(sc, CUC.RESUME, -1);
   }
-  if (sent) {
-    speedo_cu(sc, CUC.RESUME, -1);
+  if (sent > 0) {
+    if (sent % RESUME_AFTER !== 0) speedo_cu(sc, CUC.RESUME, -1);
     ifp.if_timer = TX_TIMEOUT;
   }
   NW_SIGUNLOCK_P(ifp.if_snd_ex!, sc.iopkt, sc.iopkt.thread);
