@@ -12,6 +12,7 @@ export default defineConfig({
     alias: [
       { find: /^softnet$/, replacement: source('./src/index.ts') },
       { find: /^softnet\/io-pkt$/, replacement: source('./src/iopkt/index.ts') },
+      { find: /^softnet\/io-net$/, replacement: source('./src/ionet/index.ts') },
     ],
   },
   test: {

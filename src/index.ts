@@ -1,6 +1,6 @@
 // The public API: labs, and the parts they are made of, for programs that build their own. All of it runs in a browser too;
 // what touches files, TAPs and real time is behind the command line (src/cli, src/lab/server), QEMU's cards are
-// softnet/qtest. What io-pkt drivers are written against is softnet/io-pkt.
+// softnet/qtest. What drivers of QNX's two kinds are written against is softnet/io-pkt and softnet/io-net.
 
 export { type AttachedNic, type AttachOptions, attachNic } from './attach/v86/attach.ts';
 export { type BusMedium, busMedium } from './attach/v86/bus-medium.ts';

@@ -34,9 +34,10 @@ export function IOPKT_DRVR_ENTRY_SYM_INIT(
 /** File name of the driver that carries io-net drivers. */
 export const SHIM_FILE = 'devnp-shim.so';
 
-/** Files that a driver's name stands for, the first to be tried first. A path stands for its file. */
+/** Files that a driver's name stands for, the first to be tried first. A path stands for its file; `devn-xx` is `devn-xx.so`. */
 export function candidates(name: string): string[] {
   const file = name.slice(name.lastIndexOf('/') + 1);
   if (name.includes('/') || file.endsWith('.so')) return [file];
+  if (/^devnp?-/.test(file)) return [`${file}.so`];
   return [`devnp-${file}.so`, `devn-${file}.so`];
 }

@@ -4,7 +4,7 @@
 //   wire        frames + copies = delivered + under way + drops
 //   card in     from the wire + looped = to the driver + drops
 //   card out    taken = sent + errors (+ the one being sent)
-//   driver      from the card, whole or in part = to the device layer + bad + without buffer + still in the ring or backlog
+//   driver      from the card, whole or in part = to the device layer + bad + without buffer + on the shim's list + still in the ring or backlog
 //   device in   packets = delivered to protocols + drops
 //   device out  offered = sent + drops + queued + with the driver
 //   protocols   received + originated = transmitted + consumed + drops + held
@@ -95,7 +95,7 @@ function checkDriver(where: string, host: LabHost, nic: LabNic, check: Check): v
   const given = nic.card.delivered();
   if (given === null) return;
   // Frames that the card kept, for want of a descriptor, say, are errors too.
-  let taken = (stats.rx_flushed ?? 0) - nic.keptByCard();
+  let taken = (stats.rx_flushed ?? 0) + (stats.rx_listed ?? 0) - nic.keptByCard();
   for (const { rx } of nic.devices) taken += rx.packets + rx.errors;
   const waiting = given - taken;
   const room =

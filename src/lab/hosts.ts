@@ -34,6 +34,8 @@ export interface LabNic {
   readonly device: NetDevice | null;
   /** All that have been there, those of destroyed interfaces included. */
   readonly devices: readonly NetDevice[];
+  /** Bits a second of the device's link, as its driver knows it; 0: it has none. */
+  linkRate(): number;
   /** Receive descriptors, of all of these together. */
   readonly ringSize: number;
   /** Calls of the poll function, and packets it handled. */
@@ -209,6 +211,7 @@ export class LabHost {
       connected,
       device,
       devices: [device],
+      linkRate: () => (device.carrier ? device.link.bitsPerSecond : 0),
       ringSize: adapter.rxBuffers.length,
       // Without NAPI the backlog polls, for all devices of a CPU together.
       polled: () => (options.napi === false ? this.layer.softnet.perCpu[0].backlog : napi),

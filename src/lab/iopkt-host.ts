@@ -2,7 +2,7 @@
 // and go while a lab runs (mount, ifconfig destroy): a NIC keeps the books of all it has had.
 
 import type { PciBus } from '../bus/pci.ts';
-import { IOPKT_DRIVERS, instanceOf } from '../drivers/iopkt.ts';
+import { IOPKT_DRIVERS, instanceOf, linkRate } from '../drivers/iopkt.ts';
 import { ErrnoError } from '../iopkt/errno.ts';
 import type { ifnet } from '../iopkt/ifnet.ts';
 import { IoPkt } from '../iopkt/manager.ts';
@@ -103,6 +103,11 @@ export class IoPktNic implements LabNic {
 
   get device(): NetDevice | null {
     return this.ifp?.if_netdev ?? null;
+  }
+
+  linkRate(): number {
+    const { ifp, io } = this;
+    return ifp === null || io.dead ? 0 : linkRate(io, ifp);
   }
 
   polled(): { polls: number; work: number } {

@@ -131,7 +131,7 @@ export class Lab {
   /** Every NIC that has a cable has a link. */
   get linksUp(): boolean {
     return this.hosts.every((host) =>
-      host.nics.every((nic) => !nic.connected || nic.device === null || nic.device.carrier),
+      host.nics.every((nic) => !nic.connected || nic.device === null || nic.linkRate() > 0),
     );
   }
 

@@ -153,6 +153,7 @@ function reportDevice(host: LabHost, nic: LabNic): DeviceReport {
   const { polls, work } = nic.polled();
   const sum = (of: (device: NetDevice) => number): number =>
     devices.reduce((total, each) => total + of(each), 0);
+  const linkRate = nic.linkRate();
   const drops: Record<string, number> = {};
   for (const each of devices) {
     for (const [reason, count] of Object.entries(each.dropReport()))
@@ -162,8 +163,8 @@ function reportDevice(host: LabHost, nic: LabNic): DeviceReport {
     interface: device?.name ?? null,
     mac: formatMac(device?.address ?? nic.spec.mac),
     addresses: device === null ? [] : host.stack.addressesOf(device),
-    carrier: device?.carrier ?? false,
-    bitsPerSecond: device?.carrier === true ? device.link.bitsPerSecond : 0,
+    carrier: linkRate > 0,
+    bitsPerSecond: linkRate,
     rx: {
       packets: sum(({ rx }) => rx.packets),
       bytes: sum(({ rx }) => rx.bytes),

@@ -20,6 +20,8 @@ import { FAR_MAC, type Subject } from './subject.ts';
  */
 export interface ScenarioDriver extends PciDriver {
   stats?(): Record<string, number>;
+  /** It has a link; if the device cannot tell. */
+  linked?(): boolean;
   /** The receive mode that was asked for is the card's. */
   settled?(): boolean;
   /** Has the card started afresh, as after a fault of its own; `stats().restarts` tells when. */
@@ -129,7 +131,11 @@ export class Bench {
 
   /** Waits until the device says that the link is there. */
   async carrier(limitMs = CARRIER_MS): Promise<void> {
-    await this.until('the link comes up', () => this.device.carrier, limitMs);
+    await this.until(
+      'the link comes up',
+      () => this.device.carrier && (this.bound?.linked?.() ?? true),
+      limitMs,
+    );
   }
 
   // ---- time

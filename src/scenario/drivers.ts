@@ -6,7 +6,7 @@ import { type IopktDriverName, iopktDriver, scenariosFor } from './iopkt-driver.
 import type { Need, Scenario } from './scenario.ts';
 import { I8255X_SUBJECT_NAMES, SUBJECT_NAMES } from './subjects.ts';
 
-export const SCENARIO_DRIVERS = ['pcnet32', 'pcn', 'speedo'] as const;
+export const SCENARIO_DRIVERS = ['pcnet32', 'pcn', 'speedo', 'devn-pcnet'] as const;
 
 export type ScenarioDriverName = (typeof SCENARIO_DRIVERS)[number];
 
@@ -31,10 +31,11 @@ export function driverNamed(name: ScenarioDriverName): ChosenDriver {
         return DRIVER_SCENARIOS;
       },
     };
-  const cards = name === 'pcn' ? SUBJECT_NAMES : I8255X_SUBJECT_NAMES;
+  const intel = name === 'speedo';
+  const cards = intel ? I8255X_SUBJECT_NAMES : SUBJECT_NAMES;
   return {
     makeDriver: iopktDriver(name),
-    subjects: name === 'pcn' ? SUBJECT_NAMES : SPEEDO_SUBJECTS,
+    subjects: intel ? SPEEDO_SUBJECTS : SUBJECT_NAMES,
     scenarios: (subject) => {
       demand(name, subject, cards);
       return scenariosFor(name, DRIVER_SCENARIOS, lacksOf(name, subject));

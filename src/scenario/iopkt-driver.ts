@@ -1,43 +1,25 @@
-// The io-pkt drivers in the scenarios' hands: the same scenarios as for pcnet32, without those that are about its insides.
-// Binding is a mount, unbinding the destruction of the interface.
+// io-pkt's drivers in the scenarios' hands, native ones and those of io-net under the shim: the same scenarios as for pcnet32,
+// without those that are about its insides. Binding is a mount, unbinding the destruction of the interface.
 
-import { pcnModule } from '../drivers/pcn/pcn.ts';
-import type { pcn_softc } from '../drivers/pcn/softc.ts';
+import { IOPKT_DRIVERS, instanceOf, linkRate } from '../drivers/iopkt.ts';
 import type { Pcnet32Options } from '../drivers/pcnet32/pcnet32.ts';
-import type { speedo_dev } from '../drivers/speedo/softc.ts';
-import { speedoModule } from '../drivers/speedo/speedo.ts';
-import type { DriverModule } from '../iopkt/entry.ts';
+import { speedo_dev } from '../drivers/speedo/softc.ts';
 import { IoPkt } from '../iopkt/manager.ts';
-import { DRVCOM_STATS, type ifdrv_com, nic_stats_t, sizeof_nic_stats_t } from '../iopkt/nic.ts';
+import { DRVCOM_STATS, nic_stats_t, sizeof_nic_stats_t } from '../iopkt/nic.ts';
 import { SIOCGDRVCOM } from '../iopkt/sockio.ts';
 import type { DeviceLayer } from '../net/layer.ts';
 import type { MakeDriver, ScenarioDriver } from './bench.ts';
 import type { Need, Scenario } from './scenario.ts';
 import type { Subject } from './subject.ts';
 
-interface Kind {
-  readonly module: DriverModule;
-  readonly can: readonly Need[];
-  readonly stats: (softc: unknown) => Record<string, number>;
-  readonly settled: (softc: unknown) => boolean;
-}
+/** What each of them can do of what a scenario may need. */
+const CAN = {
+  pcn: ['native', 'PCnet', 'transmit ring', 'long frames', 'cable'],
+  speedo: ['native', 'transmit ring', 'long frames', 'cable'],
+  'devn-pcnet': [],
+} as const satisfies Record<string, readonly Need[]>;
 
-const KINDS = {
-  pcn: {
-    module: pcnModule,
-    can: ['PCnet', 'transmit ring', 'long frames', 'cable'],
-    stats: (softc) => ({ ...(softc as pcn_softc).sc_ev }),
-    settled: () => true,
-  },
-  speedo: {
-    module: speedoModule,
-    can: ['transmit ring', 'long frames', 'cable'],
-    stats: (softc) => ({ ...(softc as speedo_dev).events }),
-    settled: (softc) => (softc as speedo_dev).setup_slot < 0,
-  },
-} as const satisfies Record<string, Kind>;
-
-export type IopktDriverName = keyof typeof KINDS;
+export type IopktDriverName = keyof typeof CAN;
 
 /** The scenarios that make sense for a driver on a card that has not got what `lacks` says. */
 export function scenariosFor(
@@ -45,7 +27,7 @@ export function scenariosFor(
   scenarios: readonly Scenario[],
   lacks: readonly Need[] = [],
 ): readonly Scenario[] {
-  const can: readonly Need[] = KINDS[driver].can;
+  const can: readonly Need[] = CAN[driver];
   return scenarios.filter(
     ({ needs }) => needs === undefined || (can.includes(needs) && !lacks.includes(needs)),
   );
@@ -65,18 +47,16 @@ function makeDriver(
   options: Pcnet32Options,
   subject: Subject,
 ): ScenarioDriver {
-  const kind: Kind = KINDS[name];
   const { bus, pci } = subject;
   let io = managers.get(layer);
   if (io === undefined) {
     // Exceptions come out of the run.
-    io = new IoPkt(layer, { pci: bus, sigsegv: false, drivers: { [`devnp-${name}.so`]: kind.module } });
+    io = new IoPkt(layer, { pci: bus, sigsegv: false, drivers: IOPKT_DRIVERS });
     managers.set(layer, io);
   }
   const manager = io;
   let interfaces: string[] = [];
   let restarts = 0;
-  const softc = (): unknown => manager.find(interfaces[0])?.if_softc;
   return {
     name,
     ids: [{ vendorId: pci.vendorId, deviceId: pci.deviceId }],
@@ -88,11 +68,23 @@ function makeDriver(
       interfaces = [];
     },
     stats: () => {
-      refresh(manager, interfaces[0]);
-      const counters = kind.stats(softc());
+      const { un_estats } = nicinfo(manager, interfaces[0]);
+      const ifp = manager.find(interfaces[0]);
+      // An io-net driver has no counters but nicinfo's.
+      const counters: Record<string, number> = {
+        rx_missed_frames: un_estats.internal_rx_errors,
+        ...(ifp === null ? {} : instanceOf(ifp)?.events),
+      };
       return { ...counters, restarts: (counters.restarts ?? 0) + restarts };
     },
-    settled: () => kind.settled(softc()),
+    linked: () => {
+      const ifp = manager.find(interfaces[0]);
+      return ifp !== null && linkRate(manager, ifp) > 0;
+    },
+    settled: () => {
+      const softc = manager.find(interfaces[0])?.if_softc;
+      return !(softc instanceof speedo_dev) || softc.setup_slot < 0;
+    },
     restart: () => {
       manager.protocolStarts('a protocol');
       restarts++;
@@ -107,13 +99,14 @@ function mountOptions({ rxRing, txRing }: Pcnet32Options): string | null {
   return options.length === 0 ? null : options.join(',');
 }
 
-/** What nicinfo does: a driver whose chip counts looks at its counters then. */
-function refresh(io: IoPkt, name: string): void {
-  const request: ifdrv_com = {
+/** What nicinfo asks for: a driver whose chip counts looks at its counters then. */
+function nicinfo(io: IoPkt, name: string): nic_stats_t {
+  const stats = new nic_stats_t();
+  io.ioctl(name, SIOCGDRVCOM, {
     ifdc_name: name,
     ifdc_cmd: DRVCOM_STATS,
     ifdc_len: sizeof_nic_stats_t,
-    ifdc_data: new nic_stats_t(),
-  };
-  io.ioctl(name, SIOCGDRVCOM, request);
+    ifdc_data: stats,
+  });
+  return stats;
 }

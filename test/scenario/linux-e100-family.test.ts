@@ -17,7 +17,7 @@ import { TestStation } from '../vocabulary/station.ts';
 const live = hasGuests();
 const start = useGuestLab();
 
-for (const model of ['i82557b', 'i82559er', 'i82801'] as const) linuxTcpContract(start, i8255xCard(model));
+for (const model of ['i82557b', 'i82559er'] as const) linuxTcpContract(start, i8255xCard(model));
 
 let family: Guest<unknown> | null = null;
 afterEach(async () => {

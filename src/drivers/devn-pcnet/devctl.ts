@@ -42,6 +42,7 @@ import {
   sizeof_nic_stats_t,
 } from '../../ionet/shared.ts';
 import { pcnet_set_filter } from './hardware.ts';
+import { pcnet_count_missed } from './receive.ts';
 import { PULSE_RESTART, type pcnet_t } from './state.ts';
 import { pcnet_reap } from './transmit.ts';
 
@@ -82,6 +83,7 @@ export function pcnet_devctl(
       return EOK;
     case DCMD_IO_NET_GET_STATS:
       if (size < sizeof_nic_stats_t) return EINVAL;
+      if (pcnet.running) pcnet_count_missed(pcnet);
       stats.valid_stats = VALID;
       stats.un_estats.valid_stats = VALID_ETHER;
       nic_stats_copy(data as nic_stats_t, stats);

@@ -117,11 +117,13 @@ function take(pcnet: pcnet_t, index: number): npkt_t | null {
   if (length < ETH_HLEN || (length > ETH_FRAME_LEN && !tagged)) {
     if (length < ETH_HLEN) stats.un_estats.short_packets++;
     else stats.un_estats.oversized_packets++;
+    pcnet.events.rx_dropped++;
     return null;
   }
   const fresh = spare.pop();
   if (fresh === undefined) {
     stats.rx_failed_allocs++;
+    pcnet.events.rx_dropped++;
     return null;
   }
   pcnet.rx[index] = fresh;
@@ -154,6 +156,7 @@ function refuse(pcnet: pcnet_t, status: number): null {
   const counted = pcnet.rx_in_frame && !starts;
   pcnet.rx_in_frame = (status & (ENP | ERR)) === 0;
   if (counted) return null;
+  pcnet.events.rx_dropped++;
   if ((status & ERR) === 0) un_estats.oversized_packets++;
   if ((status & FRAM) !== 0) un_estats.align_errors++;
   else if ((status & CRC) !== 0) un_estats.fcs_errors++;

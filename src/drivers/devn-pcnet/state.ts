@@ -42,6 +42,8 @@ export class pcnet_t {
   readonly regs: pcnet_registers;
   readonly cfg: nic_config_t;
   readonly stats = new nic_stats_t();
+  /** What nic_stats_t has no field for. rx_dropped: frames that the card delivered and the driver did not pass up. */
+  readonly events = { rx_dropped: 0 };
   readonly mutex = new pthread_mutex_t('pcnet');
   readonly reg_hdl: Ref<number> = { value: 0 };
   readonly cell: Ref<number> = { value: 0 };
@@ -108,5 +110,10 @@ export class pcnet_t {
     this.pci = pci;
     this.regs = regs;
     this.cfg = cfg;
+  }
+
+  /** Receive descriptors. */
+  get rxRing(): number {
+    return this.rx_ring.count;
   }
 }

@@ -47,6 +47,8 @@ export class ShimDevice extends device {
   noise = 0x9e3779b9 | 0;
   /** The worker has been asked for, and has not begun. */
   asked = false;
+  /** Frames that the driver got back because the interface was going. */
+  returned = 0;
   /** Changes from the driver's thread to a worker; frames copied, and lent. */
   switches = 0;
   copies = 0;

@@ -84,7 +84,10 @@ export function askDone(dev: ShimDevice, npkt: npkt_t, done_hdl: unknown): void 
 function enlist(dev: ShimDevice, frame: UpNpkt): boolean {
   const { listed, io } = dev;
   const ifp = dev.sc_ec.ec_if;
-  if (ifp.if_netdev === null || dev.dying) return false;
+  if (ifp.if_netdev === null || dev.dying) {
+    dev.returned++;
+    return false;
+  }
   if (!ifp.up || !ifp.running) return refuse(dev, frame, DROP_IF_DOWN);
   if (listed.full) return refuse(dev, frame, DROP_CPU_BACKLOG);
   const { cpu } = io.machine;

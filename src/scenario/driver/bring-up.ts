@@ -9,6 +9,7 @@ import { echoSome } from '../traffic.ts';
 
 export const bringUp: Scenario = {
   name: 'bring-up',
+  needs: 'native',
   description: 'probe finds the chip and its address, open starts it, the link is there at its rate',
   run: async (bench) => {
     const { check, subject } = bench;

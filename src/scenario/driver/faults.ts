@@ -71,6 +71,7 @@ export const foundInDisorder: Scenario = {
 
 export const lostAndFound: Scenario = {
   name: 'lost and found',
+  needs: 'native',
   description:
     'a card that does not answer any more is given up and told of; when it answers again it works again',
   run: async (bench) => {

@@ -103,6 +103,7 @@ export const promiscuous: Scenario = {
 
 export const address: Scenario = {
   name: 'address',
+  needs: 'native',
   description: 'a new station address counts at once and after a close, and the old one does not',
   run: async (bench) => {
     await bench.up();

@@ -89,6 +89,7 @@ export const bursts: Scenario = {
 
 export const pieces: Scenario = {
   name: 'pieces',
+  needs: 'native',
   description: 'packets in several pieces leave as one frame, empty pieces and too many of them included',
   run: async (bench) => {
     await bench.up();
@@ -187,6 +188,7 @@ export const longRun: Scenario = {
 
 export const counters: Scenario = {
   name: 'counters',
+  needs: 'native',
   description: 'what the device counts is what was on the wire: packets, bytes, multicasts',
   run: async (bench) => {
     await bench.up();

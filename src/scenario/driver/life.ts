@@ -7,6 +7,7 @@ import { echoSome, sendOut } from '../traffic.ts';
 
 export const stopInFlight: Scenario = {
   name: 'stop in full flight',
+  needs: 'native',
   description:
     'a device that is closed under load both ways loses no buffer, writes to none, and works again',
   debugMbufs: true,
