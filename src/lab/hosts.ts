@@ -44,7 +44,7 @@ export interface LabNic {
   heldByDriver(): number;
   /** The driver's own counters; a system call. */
   driverStats(): Record<string, number>;
-  /** Of the receive errors of its devices: frames that the card never gave to the driver. */
+  /** Of the receive errors of its devices: frames that the card never gave to the driver. It is not asked: driverStats does. */
   keptByCard(): number;
 }
 
@@ -217,7 +217,7 @@ export class LabHost {
       polled: () => (options.napi === false ? this.layer.softnet.perCpu[0].backlog : napi),
       heldByDriver: () => adapter.txBuffers.reduce((sum, m) => sum + (m === null ? 0 : 1), 0),
       driverStats,
-      keptByCard: () => driverStats().rx_missed_frames ?? 0,
+      keptByCard: () => adapter.stats.rx_missed_frames,
     };
   }
 }
