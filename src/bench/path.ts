@@ -6,7 +6,7 @@ import type { DeviceHost, PciChip } from '../bus/host.ts';
 import { PciBus } from '../bus/pci.ts';
 import { I8255x } from '../chips/i8255x/model.ts';
 import { Pcnet } from '../chips/pcnet/model.ts';
-import { IOPKT_DRIVERS } from '../drivers/iopkt.ts';
+import { IOPKT_DRIVERS, linkRate } from '../drivers/iopkt.ts';
 import { pcnet32Driver } from '../drivers/pcnet32/pcnet32.ts';
 import { IoPkt } from '../iopkt/manager.ts';
 import { VirtualClock } from '../kernel/clock.ts';
@@ -25,9 +25,15 @@ const RING = 128;
 /** Virtual time between batches: with none a whole run would be one instant, and one interrupt storm. */
 const BATCH_GAP_NS = 10_000;
 
-/** The driver under test: pcnet32 and pcn on a PCnet, speedo on an 82559. */
-export const BENCH_DRIVERS = ['pcnet32', 'speedo', 'pcn'] as const;
+/** The driver under test: pcnet32, pcn and devn-pcnet on a PCnet, speedo and devn-speedo on an 82559. */
+export const BENCH_DRIVERS = ['pcnet32', 'pcn', 'devn-pcnet', 'speedo', 'devn-speedo'] as const;
 export type BenchDriver = (typeof BENCH_DRIVERS)[number];
+
+/** For a driver of io-net's, which runs under the shim: the native driver of the same card. */
+export const NATIVE_OF: Partial<Record<BenchDriver, BenchDriver>> = {
+  'devn-pcnet': 'pcn',
+  'devn-speedo': 'speedo',
+};
 
 /** A medium that takes no time: what is sent is counted and given back, what arrives is put in by hand. */
 class BenchMedium implements Medium {
@@ -74,10 +80,11 @@ export class BenchHost {
       const mac = Uint8Array.of(2, 0, 0, 0, 0, i + 1);
       bus.plug(3 + i, (host) => makeChip(driver, host, medium, mac));
     }
+    let io: IoPkt | null = null;
     if (driver === 'pcnet32')
       bus.register(pcnet32Driver(this.layer, { rxRing: RING, txRing: RING, copybreak: 0 }));
     else {
-      const io = new IoPkt(this.layer, { pci: bus, sigsegv: false, drivers: IOPKT_DRIVERS });
+      io = new IoPkt(this.layer, { pci: bus, sigsegv: false, drivers: IOPKT_DRIVERS });
       io.mount(driver, `receive=${RING},transmit=${RING}`);
     }
     this.machine.process(() => {
@@ -85,9 +92,10 @@ export class BenchHost {
     });
     this.devices.push(...this.layer.devices);
     // A PHY takes a moment, and its driver looks at it now and then.
-    this.clock.run(driver === 'pcnet32' ? 10_000_000 : 5_000_000_000);
+    this.clock.run(io === null ? 10_000_000 : 5_000_000_000);
     for (const device of this.devices) {
-      if (!device.carrier) throw new Error(`${device.name} has no carrier`);
+      const linked = io === null ? device.carrier : linkRate(io, io.byDevice.get(device)!) > 0;
+      if (!linked) throw new Error(`${device.name} has no link`);
     }
   }
 
@@ -173,7 +181,7 @@ export class BenchHost {
 }
 
 function makeChip(driver: BenchDriver, host: DeviceHost, medium: Medium, mac: Uint8Array): PciChip {
-  return driver === 'speedo'
+  return driver.endsWith('speedo')
     ? new I8255x(host, medium, { model: 'i82559c', mac, negotiationNs: 1_000_000 })
     : new Pcnet(host, medium, { variant: 'Am79C970A', mac });
 }

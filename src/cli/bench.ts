@@ -33,7 +33,17 @@ function benchTable(rows: readonly BenchRow[]): string {
     row.bytesPerPacket.toFixed(2),
     row.ratioToBareRing.toFixed(2),
     row.ratioToPcnet32?.toFixed(2) ?? '',
+    row.ratioToNative?.toFixed(2) ?? '',
   ]);
-  const head = ['what', 'driver', 'Mpps', 'ns/packet', 'heap bytes/packet', 'of the bare ring', 'of pcnet32'];
-  return `${table(head, [2, 3, 4, 5, 6], lines)}\n`;
+  const head = [
+    'what',
+    'driver',
+    'Mpps',
+    'ns/packet',
+    'heap bytes/packet',
+    'of the bare ring',
+    'of pcnet32',
+    'of native',
+  ];
+  return `${table(head, [2, 3, 4, 5, 6, 7], lines)}\n`;
 }

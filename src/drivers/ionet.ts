@@ -4,8 +4,10 @@ import { shimModule } from '../ionet/shim/shim.ts';
 import type { DriverModule } from '../iopkt/entry.ts';
 import { SHIM_FILE } from '../iopkt/entry.ts';
 import { pcnetModule } from './devn-pcnet/pcnet.ts';
+import { speedoIonetModule } from './devn-speedo/speedo.ts';
 
 export const IONET_DRIVERS: Readonly<Record<string, DriverModule>> = {
   [SHIM_FILE]: shimModule,
   'devn-pcnet.so': pcnetModule,
+  'devn-speedo.so': speedoIonetModule,
 };

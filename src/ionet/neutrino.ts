@@ -20,6 +20,8 @@ export class Channel {
   receiver = 0;
   /** Pulses that found it full. */
   lost = 0;
+  /** The receiver has taken one since it last was told to wait. */
+  served = false;
   count = 0;
   private next = 0;
   private readonly codes = new Int32Array(PULSES);
@@ -118,23 +120,30 @@ export function SIGEV_PULSE_INIT(
 
 /** Sends a pulse. EOK; -1 and errno EAGAIN: the channel is full. */
 export function MsgSendPulse(coid: number, _priority: number, code: number, value: number): number {
-  const channel = channelOf(process('MsgSendPulse'), coid);
+  const system = process('MsgSendPulse');
+  const channel = channelOf(system, coid);
   if (channel === null) return fail(EINVAL);
+  kernelCall(system);
   return channel.send(code, value) ? EOK : fail(EAGAIN);
 }
 
-/** Takes a pulse. 0; -1 and errno EAGAIN: none is there, yield BLOCK and ask again. */
+/**
+ * Takes a pulse. 0; -1 and errno EAGAIN: yield BLOCK and ask again. None is there; or one has been taken already, and others
+ * of the same priority come first, as with round robin: a card that never stops asking would keep the CPU for ever.
+ */
 export function MsgReceivePulse(chid: number, pulse: _pulse): number {
   const system = process('MsgReceivePulse');
   const channel = channelOf(system, chid);
   if (channel === null) return fail(EINVAL);
   channel.receiver = system.self();
-  if (!channel.take(pulse)) {
+  const had = channel.served;
+  channel.served = !had && channel.take(pulse);
+  if (!channel.served) {
+    if (had && channel.count > 0) system.wake(channel.receiver);
     errno.value = EAGAIN;
     return -1;
   }
-  const { cpu } = system.machine;
-  cpu.charge(cpu.profile.systemCall);
+  kernelCall(system);
   return 0;
 }
 
@@ -153,14 +162,13 @@ export function InterruptDetach(iid: number): number {
 }
 
 export function InterruptMask(irq: number, iid: number): number {
-  return process('InterruptMask').maskInterrupt(irq, iid);
+  const system = process('InterruptMask');
+  return system.maskInterrupt(irq, iid);
 }
 
 /** Takes a mask back: one for each pulse. */
 export function InterruptUnmask(irq: number, iid: number): number {
   const system = process('InterruptUnmask');
-  const { cpu } = system.machine;
-  cpu.charge(cpu.profile.systemCall);
   return system.unmaskInterrupt(irq, iid);
 }
 
@@ -252,6 +260,12 @@ export function CACHE_FLUSH(_ctl: unknown, _va: number, _pa: number, _length: nu
 export function CACHE_INVAL(_ctl: unknown, _va: number, _pa: number, _length: number): void {
   const { cpu } = process('CACHE_INVAL').machine;
   cpu.charge(cpu.profile.descriptor);
+}
+
+/** What packets pass is charged; setting up and taking down is not. */
+function kernelCall(system: System): void {
+  const { cpu } = system.machine;
+  cpu.charge(cpu.profile.systemCall);
 }
 
 function channelOf(system: System, chid: number): Channel | null {

@@ -161,6 +161,8 @@ test('channels and pulses', () => {
     for (let i = 0; i < 256; i++) {
       expect(MsgReceivePulse(chid, pulse)).toBe(0);
       expect(pulse).toEqual({ code: 5, value: i });
+      // Others of its priority come first.
+      expect([MsgReceivePulse(chid, pulse), errno.value]).toEqual([-1, EAGAIN]);
     }
     expect(ConnectDetach(coid)).toBe(EOK);
     expect(ChannelDestroy(chid)).toBe(EOK);

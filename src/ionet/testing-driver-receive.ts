@@ -62,7 +62,7 @@ export function xx_take(xx: xx_dev): npkt_t | null {
   const length = card.rxLength[slot];
   const packet = xx.rx[slot]!;
   xx.rxNext = (slot + 1) % card.slots;
-  const fresh = xx.free.pop();
+  const fresh = length > BUFFER ? undefined : xx.free.pop();
   if (fresh === undefined) {
     xx.stats.rx_failed_allocs++;
     card.rxLength[slot] = 0;

@@ -1,7 +1,7 @@
 // The driver of testing-driver.ts, the way down: ring, a queue for what does not fit, tx_done. tx_done is called without the
 // mutex: from there the next rx_down may come.
 
-import { TX_LAST } from '../iopkt/testing-card.ts';
+import { GONE, TX_LAST } from '../iopkt/testing-card.ts';
 import { TX_DOWN_FAILED, TX_DOWN_OK } from './interface.ts';
 import { npkt_msg_t } from './message.ts';
 import { pthread_mutex_lock, pthread_mutex_unlock } from './neutrino.ts';
@@ -122,7 +122,7 @@ function done(xx: xx_dev, list: npkt_t | null): void {
   }
 }
 
-/** Drops what is queued. */
+/** Drops what is queued, and what is in the ring of a card that is gone: it will not be sent. */
 export function xx_flush(xx: xx_dev): number {
   pthread_mutex_lock(xx.mutex);
   const list = xx.queued;
@@ -131,10 +131,11 @@ export function xx_flush(xx: xx_dev): number {
   pthread_mutex_unlock(xx.mutex);
   for (let npkt = list; npkt !== null; npkt = npkt.next) npkt.flags |= _NPKT_NOT_TXED;
   done(xx, list);
+  if (xx.card.peekCause() === GONE) xx_drop(xx);
   return EOK;
 }
 
-/** The card is halted: what was in its ring is not sent. */
+/** The card is halted, or gone: what was in its ring is not sent. */
 export function xx_drop(xx: xx_dev): void {
   for (let slot = 0; slot < xx.card.slots; slot++) {
     const npkt = xx.tx[slot];

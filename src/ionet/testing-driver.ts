@@ -4,6 +4,7 @@
 import { CAUSE_RX, GONE, type TestCard } from '../iopkt/testing-card.ts';
 import type { ThreadBody } from '../kernel/thread.ts';
 import { BLOCK } from '../kernel/thread.ts';
+import { isValidStation } from '../net/ether.ts';
 import {
   _REG_ENDPOINT,
   _REG_PRODUCER_UP,
@@ -30,6 +31,7 @@ import {
   EINVAL,
   ENODEV,
   ENOMEM,
+  ENXIO,
   EOK,
   IFF_BROADCAST,
   IFF_MULTICAST,
@@ -122,6 +124,7 @@ function xx_attach(xx: xx_dev, dll_hdl: dll_handle_t, options: string | null): n
   if (xx_options(xx, options) !== EOK) return EINVAL;
   cfg.permanent_address.set(card.mac);
   if (cfg.current_address.every((byte) => byte === 0)) cfg.current_address.set(card.mac);
+  if (!isValidStation(cfg.current_address.subarray(0, 6))) return ENXIO;
   cfg.num_irqs = 1;
   cfg.irq[0] = card.irq;
   cfg.phy_addr = 0;

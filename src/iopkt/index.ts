@@ -5,7 +5,24 @@
 export type { PciDevice } from '../bus/pci.ts';
 export type { Registers } from '../bus/registers.ts';
 export { BLOCK, RESCHEDULE, type ThreadBody } from '../kernel/thread.ts';
-export { M_BCAST, M_EXT, M_HASFCS, M_MCAST, M_PKTHDR, type Mbuf } from '../mbuf/mbuf.ts';
+export {
+  M_BCAST,
+  M_CSUM_IPv4,
+  M_CSUM_IPv4_BAD,
+  M_CSUM_TCP_UDP_BAD,
+  M_CSUM_TCPv4,
+  M_CSUM_TCPv6,
+  M_CSUM_UDPv4,
+  M_CSUM_UDPv6,
+  M_EOR,
+  M_EXT,
+  M_HASFCS,
+  M_LOOP,
+  M_MCAST,
+  M_PKTHDR,
+  M_PROMISC,
+  type Mbuf,
+} from '../mbuf/mbuf.ts';
 export { formatMac, isValidStation } from '../net/ether.ts';
 // Execution: interrupts, callouts, hooks, locks, threads.
 export {

@@ -1,7 +1,9 @@
 // InterruptAttach and its fellows: the kernel's calls, over the machine's interrupt lines. A line is masked as often as
 // each of its handlers (by iid) has asked for, and for all who share it.
 
+import { HARDIRQ } from '../kernel/cpu.ts';
 import type { IrqAction } from '../kernel/irq.ts';
+import type { Machine } from '../kernel/machine.ts';
 import { EOK } from './errno.ts';
 import { fault } from './fault.ts';
 import type { Handler, sigevent } from './interrupt.ts';
@@ -66,6 +68,7 @@ export function InterruptDetach(iid: number): number {
 /** Masks the line for all who share it; counts. Returns the number of masks of this iid, or -1: no such iid on the line. */
 export function InterruptMask(irq: number, iid: number): number {
   const { interrupts, machine } = current(ANYWHERE, 'InterruptMask');
+  chargeCall(machine);
   const handler = interrupts.find(iid);
   if (handler === null || handler.irq !== irq) return -1;
   interrupts.actions++;
@@ -76,6 +79,7 @@ export function InterruptMask(irq: number, iid: number): number {
 /** Takes one mask of this iid back. Returns the number left, or -1: no such iid on the line. */
 export function InterruptUnmask(irq: number, iid: number): number {
   const io = current(WITH_LOCKS | IN_ISR, 'InterruptUnmask');
+  chargeCall(io.machine);
   const handler = io.interrupts.find(iid);
   if (handler === null || handler.irq !== irq) return -1;
   if (handler.masks === 0)
@@ -83,4 +87,9 @@ export function InterruptUnmask(irq: number, iid: number): number {
   const left = --handler.masks;
   io.machine.irq.line(irq).enable();
   return left;
+}
+
+/** Outside of an ISR these are calls of the kernel; in one they are made directly. */
+function chargeCall({ cpu }: Machine): void {
+  if (cpu.context !== HARDIRQ) cpu.charge(cpu.profile.systemCall);
 }

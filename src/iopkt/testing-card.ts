@@ -22,6 +22,8 @@ const REG_RUN = 2;
 const REG_KICK = 3;
 const REG_PHY = 16;
 
+const NOTHING = new Uint8Array(0);
+
 export interface CardOptions {
   irq?: number;
   /** ns until a frame has left; 0: at once. */
@@ -52,6 +54,10 @@ export class TestCard {
   keepFrames = true;
   /** Called with each frame that leaves. */
   onSend: ((bytes: Uint8Array) => void) | null = null;
+  /** Called when it has read a fragment to send. */
+  onRead: ((address: number, length: number) => void) | null = null;
+  /** What it says of a received frame's length; null: the truth. Never 0: the slot would stay the card's. */
+  tell: ((length: number) => number) | null = null;
   /** Register accesses, as a sign of life after a shutdown. */
   accesses = 0;
   /** Called before each access takes effect; registers are REG_CAUSE, ... and REG_PHY + n. */
@@ -168,7 +174,7 @@ export class TestCard {
     const { u8 } = this.machine.memory;
     const at = this.rxAddress[rxNext];
     for (let i = 0; i < bytes.length; i++) u8[at + i] = bytes[i];
-    this.rxLength[rxNext] = bytes.length;
+    this.rxLength[rxNext] = this.tell === null ? bytes.length : this.tell(bytes.length);
     this.rxNext = (rxNext + 1) % this.slots;
     this.raise(CAUSE_RX);
   }
@@ -198,22 +204,25 @@ export class TestCard {
   private transmitOne(): void {
     if (!this.running || this.txLength[this.txNext] === 0) return;
     let last = false;
-    const parts: number[] = [];
+    let frame = NOTHING;
     for (let i = 0; i < this.slots && !last; i++) {
       const slot = this.txNext;
       const length = this.txLength[slot];
       if (length === 0) break;
       last = (length & TX_LAST) !== 0;
+      this.onRead?.(this.txAddress[slot], length & 0xffff);
       if (this.keepFrames) {
         const at = this.txAddress[slot];
-        parts.push(...this.machine.memory.u8.subarray(at, at + (length & 0xffff)));
+        const joined = new Uint8Array(frame.length + (length & 0xffff));
+        joined.set(frame);
+        joined.set(this.machine.memory.u8.subarray(at, at + (length & 0xffff)), frame.length);
+        frame = joined;
       }
       this.txLength[slot] = 0;
       this.txNext = (slot + 1) % this.slots;
     }
     this.sent++;
     if (this.keepFrames) {
-      const frame = Uint8Array.from(parts);
       this.frames.push(frame);
       this.onSend?.(frame);
     }

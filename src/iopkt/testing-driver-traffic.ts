@@ -148,7 +148,8 @@ export function xx_process_interrupt(sc: xx_softc, wtp: nw_work_thread): number 
 export function xx_receive(sc: xx_softc, wtp: nw_work_thread): void {
   const { card } = sc;
   const ifp = sc.sc_ec.ec_if;
-  while (card.rxLength[sc.rxNext] > 0) {
+  // Once around the ring: what comes meanwhile asks again, and others have their turn.
+  for (let i = 0; i < card.slots && card.rxLength[sc.rxNext] > 0; i++) {
     const slot = sc.rxNext;
     const length = card.rxLength[slot];
     const m = sc.rx[slot]!;

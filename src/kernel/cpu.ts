@@ -78,6 +78,8 @@ export class Cpu implements Activity {
   private readonly pending = new PendingLines();
   private readonly threads = new RunQueue();
   private lastThread: Thread | null = null;
+  /** Work of another thread than lastThread was the last that ran, and the CPU has not been idle since. */
+  private away = false;
   private readonly ksoftirqd: Thread;
 
   constructor(
@@ -358,14 +360,22 @@ export class Cpu implements Activity {
     if (thread === null) return;
     this.switchContext(PROCESS);
     if (this.trace.on) this.trace.emit(TP_SCHED_SWITCH, this.now(), this.traceSource, thread.traceName);
-    if (thread !== this.lastThread) {
+    if (thread !== this.lastThread || this.away) {
       this.lastThread = thread;
+      this.away = false;
       this.contextSwitches++;
       this.charge(this.profile.contextSwitch);
     }
     thread.step();
     if (this.trace.on) this.trace.emit(TP_SCHED_SWITCH, this.now(), this.traceSource, TRACE_IDLE);
     this.runSoftirqs();
+  }
+
+  /** What runs now, as a softirq, is a thread's on the real thing: the switch to it is charged, and the one back if a thread is next. */
+  switchAway(): void {
+    this.away = true;
+    this.contextSwitches++;
+    this.charge(this.profile.contextSwitch);
   }
 
   private enter(sinceNs: number): void {
@@ -384,6 +394,7 @@ export class Cpu implements Activity {
     this.timeSource = this.clockTimes;
     // What is left has been there: the next activity begins where this one ends, wherever the clock is.
     if (this.hasWork()) this.makeReady(this.local);
+    else this.away = false;
   }
 
   /** An idle CPU with interrupts off hangs; a thread that waits with a lock makes others hang (rule L04). */

@@ -1,8 +1,8 @@
 // What work costs on a CPU: the one table of charges. The framework charges them on the virtual clock; drivers and
 // protocols never mention them. On the system clock, and in profile `ideal`, nothing is charged.
 //
-// The numbers are nanoseconds (or ns a byte) and say which public measurement or estimate they stand on.
-// They are meant to be right within a factor of two, which is what conclusions drawn from them must survive.
+// The numbers are nanoseconds (or ns a byte). docs/costs.md says for each on which public measurement it stands, or that it
+// is an estimate. They are meant to be right within a factor of two; what is concluded from them must survive that.
 
 export interface CpuProfile {
   readonly name: string;
@@ -54,23 +54,21 @@ export const IDEAL: CpuProfile = {
 };
 
 /**
- * A desktop PC of the last decade, about 3 GHz.
+ * A desktop PC of the last decade, about 3 GHz. Its sources: docs/costs.md.
  *
  * | charge | ns | reason |
  * |---|---|---|
- * | registerRead | 800 | a non-posted PCI or PCIe read is a round trip to the device: published figures run from 0.4 to 1.2 us |
- * | registerWrite | 60 | posted: the CPU waits only for the store to leave it |
- * | interruptEntry, Exit | 600, 200 | vector, register save, controller acknowledge and cold caches: about 2,000 cycles |
- * | softirqEntry | 100 | flag test, loop set-up |
- * | contextSwitch | 1,500 | lmbench `lat_ctx` gives 1 to 2 us on such machines |
- * | systemCall | 150 | lmbench `lat_syscall null` gives 0.05 to 0.2 us, mitigations included |
- * | descriptor | 60 | one miss to DRAM is 60 to 100 ns, several descriptors share a line |
- * | buffer | 40 | allocation and release of a packet buffer from a per-CPU cache |
- * | copyByte | 0.1 | 10 Gbyte/s from memory |
- * | checksumByte | 0.1 | as the copy: bound by memory |
- * | poll | 50 | call through a pointer, list handling |
- * | layer | 50 | 100 to 200 cycles a layer |
- * | lock | 10 | about 20 cycles for the atomic operation, twice |
+ * | registerRead | 800 | a round trip over PCI or PCIe: 400 to 900 measured |
+ * | registerWrite | 60 | posted: 50 to 300 measured, one after the other |
+ * | interruptEntry, Exit | 600, 200 | estimate: about 2,000 cycles |
+ * | softirqEntry | 100 | estimate: flag test, loop set-up |
+ * | contextSwitch | 1,500 | lmbench: 1 to 1.7 us |
+ * | systemCall | 150 | lmbench: 75 to 1,010 |
+ * | descriptor | 60 | estimate: one miss, and several descriptors share a line |
+ * | buffer | 40 | 19 to 45 measured |
+ * | copyByte, checksumByte | 0.1, 0.1 | estimate: 10 Gbyte/s; a PC of 2003 took 2 to 3 ns to copy |
+ * | poll, layer | 50, 50 | estimate: 150 cycles |
+ * | lock | 10 | one atomic operation: 8 measured |
  */
 export const X86_DESKTOP: CpuProfile = {
   name: 'x86-desktop',
@@ -91,23 +89,23 @@ export const X86_DESKTOP: CpuProfile = {
 };
 
 /**
- * A small embedded processor, about 200 to 400 MHz in order, slow memory.
+ * A board with a PowerPC of the 603e kind (MPC8240, MPC5200), an ARM9 or an SH-4 at 200 to 400 MHz, PCI at 33 MHz, SDRAM.
+ * Its sources: docs/costs.md.
  *
  * | charge | ns | reason |
  * |---|---|---|
- * | registerRead | 1,000 | 33 MHz PCI: address, turnaround, wait states and data of one read, 8 to 30 clocks of 30 ns |
- * | registerWrite | 300 | posted, but the bridge's buffer is shallow |
- * | interruptEntry, Exit | 5,000, 2,000 | lmbench and Linux latency tests on such cores: 5 to 15 us from line to handler |
- * | softirqEntry | 1,000 | some 300 instructions with cold caches |
- * | contextSwitch | 12,000 | lmbench `lat_ctx` on ARM9 class cores: 10 to 100 us with their virtually tagged caches |
- * | systemCall | 1,500 | lmbench null call on such cores: 1 to 3 us |
- * | descriptor | 400 | uncached or just invalidated line: two to four SDRAM bursts |
- * | buffer | 1,500 | a few hundred instructions |
- * | copyByte | 10 | 100 Mbyte/s, what such cores' memory gives a copy |
- * | checksumByte | 5 | one read instead of a read and a write |
- * | poll | 500 | as above, in proportion |
- * | layer | 2,500 | 500 to 1,000 instructions at 0.3 per ns |
- * | lock | 100 | interrupt flag save and restore |
+ * | registerRead | 1,000 | 330 at best, about 1,000 as a rule |
+ * | registerWrite | 300 | estimate: posted, but the bridge's buffer is shallow |
+ * | interruptEntry, Exit | 5,000, 2,000 | line to handler 6 to 13 us on an MVME2100 |
+ * | softirqEntry | 1,000 | estimate: some 300 instructions with cold caches |
+ * | contextSwitch | 12,000 | 2 to 11 us on an MVME2100, 33 us on an MPC8xx: the widest range of the table |
+ * | systemCall | 1,500 | estimate: 0.44 us on a PC of 790 MHz, by the clock |
+ * | descriptor | 400 | estimate: 175 on the same PC, slower memory |
+ * | buffer | 1,500 | estimate: a few hundred instructions |
+ * | copyByte | 10 | 8 on the same PC, 17 to 31 on a ColdFire of 240 MHz |
+ * | checksumByte | 5 | estimate: one read instead of a read and a write; 2.8 on the same PC |
+ * | poll, layer | 500, 2,500 | estimate: 150 and 750 instructions |
+ * | lock | 100 | estimate: interrupt flag save and restore |
  */
 export const LOW_POWER: CpuProfile = {
   name: 'low-power',
@@ -132,3 +130,19 @@ export const CPU_PROFILES: Record<string, CpuProfile> = {
   'x86-desktop': X86_DESKTOP,
   'low-power': LOW_POWER,
 };
+
+/** The profile with one charge multiplied: how far does a conclusion hang on that figure? Throws on a factor below 0. */
+export function withCost(profile: CpuProfile, charge: keyof CpuProfile, factor: number): CpuProfile {
+  if (!(factor >= 0 && Number.isFinite(factor))) {
+    throw new RangeError(`factor ${factor} of charge ${charge}: a finite number from 0 up is needed`);
+  }
+  const value = profile[charge];
+  if (typeof value !== 'number') {
+    throw new RangeError(`no charge ${charge} in profile ${profile.name}: see CpuProfile for their names`);
+  }
+  return {
+    ...profile,
+    name: `${profile.name}, ${charge} x ${factor}`,
+    [charge]: value * factor,
+  };
+}

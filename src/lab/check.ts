@@ -104,6 +104,12 @@ function checkStack(name: string, host: HostFile, complain: Complain): void {
   if (!isIopkt && host.faults.length > 0)
     complain([...path, 'faults'], 'faults are those of io-pkt drivers: stack: io-pkt would be right', 'key');
   const names = nicNames(host);
+  if (isIopkt && host.faults.length > 0) {
+    if (host.nics.length === 0)
+      complain([...path, 'faults'], 'a fault is in a driver of a NIC: nics: [...] would be right', 'key');
+    else if (host.drivers?.length === 0)
+      complain([...path, 'faults'], 'no driver to have a fault: drivers: [NAME] would be right', 'key');
+  }
   host.nics.forEach((nic, i) => {
     const at = [...path, 'nics', i];
     if (isIopkt && nic.driver !== undefined)

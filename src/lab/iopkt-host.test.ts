@@ -83,6 +83,12 @@ describe('a host with io-pkt', () => {
     expect(error).toBeInstanceOf(LabRunError);
     expect(error.message).toMatch(message);
   });
+
+  test('of several drivers the one that is wrong is pointed at', () => {
+    const spec = loadLab('test.yaml', lab('drivers: [speedo, pcn],'));
+    const [error] = tryLab(spec, () => new Uint8Array(0));
+    expect(error.at).toEqual(['hosts', 'alice', 'drivers', 1]);
+  });
 });
 
 /** Runs a lab to its end; what `acts` says is done at its time of traffic, in ms. */

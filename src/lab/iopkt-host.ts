@@ -31,7 +31,7 @@ export function startIoPkt(
   layer.listen((device, event) => {
     if (event === 'registered') adopt(io, nics, device);
   });
-  for (const { name, options } of spec.drivers) mount(io, spec, name, options ?? null);
+  for (const i of spec.drivers.keys()) mount(io, spec, i);
   if (spec.drivers.length > 0) for (const nic of nics) demandInterface(spec, nic);
   injectFaults(io, spec, nics);
   return { io, nics };
@@ -49,15 +49,18 @@ function adopt(io: IoPkt, nics: readonly IoPktNic[], device: NetDevice): void {
   if (nic.spec.qdisc === 'pfifo_fast') device.txQueues[0].qdisc = new PfifoFast(device.txQueueLength);
 }
 
-function mount(io: IoPkt, spec: HostSpec, name: string, options: string | null): void {
+/** Starts the driver at `index` of the host's. */
+function mount(io: IoPkt, spec: HostSpec, index: number): void {
+  const { name, options } = spec.drivers[index];
   try {
-    io.mount(name, options);
+    io.mount(name, options ?? null);
   } catch (error) {
     if (!(error instanceof ErrnoError)) throw error;
     throw new LabRunError(`host "${spec.name}": -d ${name}: ${error.message}`, [
       'hosts',
       spec.name,
       'drivers',
+      index,
     ]);
   }
 }

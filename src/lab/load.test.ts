@@ -122,6 +122,16 @@ describe('a wrong lab file is told where and what would be right', () => {
       'lab.yaml:1:15: faults are those of io-pkt drivers: stack: io-pkt would be right',
     ],
     [
+      'a fault on a host without drivers',
+      'hosts: { a: { stack: io-pkt, nics: [{ chip: i82559c }], drivers: [], faults: [{ in: start }] } }',
+      'lab.yaml:1:70: no driver to have a fault: drivers: [NAME] would be right',
+    ],
+    [
+      'a fault on a host without NICs',
+      'hosts: { a: { stack: io-pkt, faults: [{ in: start }] } }',
+      'lab.yaml:1:30: a fault is in a driver of a NIC: nics: [...] would be right',
+    ],
+    [
       'a fault in a NIC that is not there',
       'hosts: { a: { stack: io-pkt, nics: [{ chip: i82559c }], faults: [{ in: start, nic: eth1 }] } }',
       'lab.yaml:1:84: "eth1" is not a NIC of this host; did you mean "eth0"?',

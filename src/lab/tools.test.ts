@@ -225,7 +225,7 @@ test.each([
   [['umount', 'fxp0'], '"ifconfig INTERFACE destroy" would be right', 'EOPNOTSUPP'],
   [['ifconfig', 'fxp9'], 'interface fxp9 does not exist; there are: fxp0', 'ENXIO'],
   [['ifconfig', 'fxp0', 'mtu', '9000'], 'mtu 9000 is refused; 46 to 1500 is possible', 'EINVAL'],
-  [['ifconfig', 'fxp0', 'media', '1000baseT'], 'it can none; autoselect; 10baseT;', 'EINVAL'],
+  [['ifconfig', 'fxp0', 'media', '1000baseT'], 'supported: none; autoselect; 10baseT;', 'EINVAL'],
   [['nicinfo', 'fxp9'], 'interface fxp9 does not exist', 'ENXIO'],
   [['nicinfo', '-q'], 'usage: nicinfo', 'EINVAL'],
   [['netstat'], 'netstat -i', 'EINVAL'],

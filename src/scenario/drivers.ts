@@ -6,7 +6,7 @@ import { type IopktDriverName, iopktDriver, scenariosFor } from './iopkt-driver.
 import type { Need, Scenario } from './scenario.ts';
 import { I8255X_SUBJECT_NAMES, SUBJECT_NAMES } from './subjects.ts';
 
-export const SCENARIO_DRIVERS = ['pcnet32', 'pcn', 'speedo', 'devn-pcnet'] as const;
+export const SCENARIO_DRIVERS = ['pcnet32', 'pcn', 'speedo', 'devn-pcnet', 'devn-speedo'] as const;
 
 export type ScenarioDriverName = (typeof SCENARIO_DRIVERS)[number];
 
@@ -31,7 +31,7 @@ export function driverNamed(name: ScenarioDriverName): ChosenDriver {
         return DRIVER_SCENARIOS;
       },
     };
-  const intel = name === 'speedo';
+  const intel = name.endsWith('speedo');
   const cards = intel ? I8255X_SUBJECT_NAMES : SUBJECT_NAMES;
   return {
     makeDriver: iopktDriver(name),
@@ -53,7 +53,7 @@ export function lacksOf(name: IopktDriverName, subject: string): readonly Need[]
   if (subject.includes('i82557')) lacks.push('long frames');
   if (!subject.startsWith('qemu:')) return lacks;
   lacks.push('transmit ring');
-  if (name === 'speedo') lacks.push('cable');
+  if (name.endsWith('speedo')) lacks.push('cable');
   return lacks;
 }
 

@@ -1,9 +1,12 @@
 // io-pkt's drivers in the scenarios' hands, native ones and those of io-net under the shim: the same scenarios as for pcnet32,
 // without those that are about its insides. Binding is a mount, unbinding the destruction of the interface.
 
+import { speedo_t } from '../drivers/devn-speedo/state.ts';
 import { IOPKT_DRIVERS, instanceOf, linkRate } from '../drivers/iopkt.ts';
 import type { Pcnet32Options } from '../drivers/pcnet32/pcnet32.ts';
 import { speedo_dev } from '../drivers/speedo/softc.ts';
+import { ShimDevice } from '../ionet/shim/device.ts';
+import { shimFindings } from '../ionet/shim/findings.ts';
 import { IoPkt } from '../iopkt/manager.ts';
 import { DRVCOM_STATS, nic_stats_t, sizeof_nic_stats_t } from '../iopkt/nic.ts';
 import { SIOCGDRVCOM } from '../iopkt/sockio.ts';
@@ -17,6 +20,7 @@ const CAN = {
   pcn: ['native', 'PCnet', 'transmit ring', 'long frames', 'cable'],
   speedo: ['native', 'transmit ring', 'long frames', 'cable'],
   'devn-pcnet': [],
+  'devn-speedo': ['long frames'],
 } as const satisfies Record<string, readonly Need[]>;
 
 export type IopktDriverName = keyof typeof CAN;
@@ -66,6 +70,8 @@ function makeDriver(
     remove: () => {
       for (const each of interfaces) manager.destroy(each);
       interfaces = [];
+      const [broken] = shimFindings(manager);
+      if (broken !== undefined) throw new Error(`rule ${broken.rule}: ${broken.message}`);
     },
     stats: () => {
       const { un_estats } = nicinfo(manager, interfaces[0]);
@@ -83,7 +89,8 @@ function makeDriver(
     },
     settled: () => {
       const softc = manager.find(interfaces[0])?.if_softc;
-      return !(softc instanceof speedo_dev) || softc.setup_slot < 0;
+      const card = softc instanceof ShimDevice ? softc.registrant.func_hdl : softc;
+      return !(card instanceof speedo_dev || card instanceof speedo_t) || card.setup_slot < 0;
     },
     restart: () => {
       manager.protocolStarts('a protocol');

@@ -49,7 +49,8 @@ export function openModel(
   options: SubjectOptions,
 ): Subject {
   const log: string[] = [];
-  const kind = chipKind(model);
+  const kind = { ...chipKind(model) };
+  if (options.bitsPerSecond !== undefined) kind.bitsPerSecond = options.bitsPerSecond;
   const clock = new VirtualClock();
   const machine = new Machine({
     name: 'host',

@@ -22,6 +22,8 @@ export interface SubjectOptions {
   cardWire?: (medium: Medium) => Medium;
   /** Wraps the card on its bus, of a model: what a bus may do to it. */
   card?: (card: PciFunction) => PciFunction;
+  /** What the cable of a model runs at, where it is not what the chip's port does. */
+  bitsPerSecond?: number;
   /** Station address in the PROM of a model; default HOST_MAC. */
   mac?: Uint8Array;
 }

@@ -1,23 +1,18 @@
-// The scenarios on an io-net driver under the shim: our models on the virtual clock, and QEMU's card.
+// The scenarios on the io-net drivers under the shim: our models on the virtual clock, and QEMU's cards. Rules that a driver
+// breaks show when it is unbound.
 
 import { describe, expect, test } from 'vitest';
-import { IONET_DRIVERS } from '../../src/drivers/ionet.ts';
-import { shimFindings } from '../../src/ionet/shim/findings.ts';
-import { IoPkt } from '../../src/iopkt/manager.ts';
 import { X86_DESKTOP } from '../../src/kernel/profile.ts';
-import type { DeviceLayer } from '../../src/net/layer.ts';
-import type { MakeDriver } from '../../src/scenario/bench.ts';
 import { DIFFERENCES } from '../../src/scenario/differences.ts';
-import { DRIVER_SCENARIOS } from '../../src/scenario/driver/all.ts';
+import { driverNamed } from '../../src/scenario/drivers.ts';
 import { modelSubject } from '../../src/scenario/model-subject.ts';
 import { runScenarios } from '../../src/scenario/run.ts';
 import { subjectNamed } from '../../src/scenario/subjects.ts';
 import { hasQemu } from '../vocabulary/qemu.ts';
 
-/**
- * Those that ask nothing which the shim cannot do. Others look at the driver's own counters, or its log; pull the cable, and
- * nobody is told of links under the shim; change the station address, or want a stopped interface to have stopped its driver.
- */
+type Driver = 'devn-pcnet' | 'devn-speedo';
+
+/** What each of them must be able to do at least. */
 const NAMES = [
   'every size',
   'short frames',
@@ -31,59 +26,50 @@ const NAMES = [
   'long run',
 ];
 
+const scenariosOn = (driver: Driver, subject: string): string[] =>
+  driverNamed(driver)
+    .scenarios(subject)
+    .map(({ name }) => name);
+
 test('the scenarios are there', () => {
-  const known = DRIVER_SCENARIOS.map(({ name }) => name);
-  expect(NAMES.filter((name) => !known.includes(name))).toEqual([]);
+  for (const [driver, subject] of [
+    ['devn-pcnet', 'am79c970a'],
+    ['devn-speedo', 'i82557b'],
+    ['devn-speedo', 'qemu:i82559er'],
+  ] as const)
+    expect(scenariosOn(driver, subject)).toEqual(expect.arrayContaining(NAMES));
 });
-
-const managers = new WeakMap<DeviceLayer, IoPkt>();
-
-const makeDriver: MakeDriver = (layer, { rxRing, txRing }, { bus, pci }) => {
-  const io = managers.get(layer) ?? new IoPkt(layer, { pci: bus, sigsegv: false, drivers: IONET_DRIVERS });
-  managers.set(layer, io);
-  let interfaces: string[] = [];
-  let restarts = 0;
-  const options = [
-    rxRing === undefined ? '' : `receive=${rxRing}`,
-    txRing === undefined ? '' : `transmit=${txRing}`,
-  ].filter((option) => option !== '');
-  return {
-    name: 'devn-pcnet',
-    ids: [{ vendorId: pci.vendorId, deviceId: pci.deviceId }],
-    probe: () => {
-      interfaces = io.mount('pcnet', options.length === 0 ? null : options.join(','));
-    },
-    remove: () => {
-      for (const each of interfaces) io.destroy(each);
-      interfaces = [];
-      expect(shimFindings(io)).toEqual([]);
-    },
-    stats: () => ({ restarts }),
-    settled: () => true,
-    restart: () => {
-      io.protocolStarts('a protocol');
-      restarts++;
-    },
-  };
-};
 
 describe.each([
-  ['Am79C970A', undefined],
-  ['Am79C970A', X86_DESKTOP],
-] as const)('devn-pcnet on our %s', (chip, profile) => {
+  ['devn-pcnet', 'Am79C970A', undefined],
+  ['devn-pcnet', 'Am79C970A', X86_DESKTOP],
+  ['devn-speedo', 'i82557b', undefined],
+  ['devn-speedo', 'i82557b', X86_DESKTOP],
+  ['devn-speedo', 'i82559er', undefined],
+  ['devn-speedo', 'i82559er', X86_DESKTOP],
+] as const)('%s on our %s', (driver, chip, profile) => {
   const open = modelSubject(chip, chip, profile);
-  test.each(NAMES)('passes "%s"', async (scenario) => {
-    const [result] = await runScenarios(open, { names: [scenario], makeDriver });
-    expect(result.outcome, result.detail).toBe('pass');
-    expect(result.registerReads).toBeGreaterThan(10);
-  });
+  const { makeDriver } = driverNamed(driver);
+  test.each(scenariosOn(driver, chip === 'Am79C970A' ? 'am79c970a' : chip))(
+    'passes "%s"',
+    async (scenario) => {
+      const [result] = await runScenarios(open, { names: [scenario], makeDriver });
+      expect(result.outcome, result.detail).toBe('pass');
+      expect(result.registerReads).toBeGreaterThan(10);
+    },
+  );
 });
 
-describe.runIf(hasQemu)('devn-pcnet on qemu:pcnet', () => {
-  const open = subjectNamed('qemu:pcnet', () => performance.now());
-  test.each(NAMES)('goes through "%s"', { timeout: 120_000 }, async (scenario) => {
+describe.runIf(hasQemu).each([
+  ['devn-pcnet', 'qemu:pcnet'],
+  ['devn-speedo', 'qemu:i82557b'],
+  ['devn-speedo', 'qemu:i82559er'],
+] as const)('%s on %s', (driver, subject) => {
+  const open = subjectNamed(subject, () => performance.now());
+  const { makeDriver } = driverNamed(driver);
+  test.each(scenariosOn(driver, subject))('goes through "%s"', { timeout: 120_000 }, async (scenario) => {
     const [result] = await runScenarios(open, { names: [scenario], makeDriver });
-    const known = DIFFERENCES.some((row) => row.scenario === scenario && row.subject === 'qemu:pcnet');
+    const known = DIFFERENCES.some((row) => row.scenario === scenario && row.subject === subject);
     expect(result.outcome, result.detail).toBe(known ? 'differs' : 'pass');
   });
 });

@@ -35,7 +35,7 @@ function command(random: Random, host: ToolHost, address: string): string[] {
   const name = names.length === 0 ? 'en0' : pick(names);
   const other = address.replace(/\.\d+\//, `.${100 + random.below(100)}/`);
   const change = (...words: string[]): string[] => ['ifconfig', name, ...words];
-  const driver = pick(['speedo', 'pcn', 'devnp-speedo.so']);
+  const driver = pick(['speedo', 'pcn', 'devnp-speedo.so', 'devn-pcnet.so', 'devn-speedo.so']);
   const choices: (() => string[])[] = [
     () => ['mount', '-T', 'io-pkt', ...(random.chance(0.3) ? ['-o', `lan=${random.below(9)}`] : []), driver],
     () => change('destroy'),

@@ -21,8 +21,12 @@ import type { NetDevice } from '../../src/net/device.ts';
 import { TX_LATE_COLLISION, TX_RETRY } from '../../src/wire/medium.ts';
 import { BROADCAST, frame, MILLISECOND, SECOND } from './bench.ts';
 import { type AnyChip, IopktHost } from './iopkt-host.ts';
+import { ShimmedHost } from './shim-host.ts';
 
-const LIFE_SUBJECTS: readonly (readonly ['pcn' | 'speedo', AnyChip])[] = [
+/** Drivers and cards to choose from; `devn`: the io-net driver of the card, under the shim. */
+export type LifeSubjects = readonly (readonly ['pcn' | 'speedo' | 'devn', AnyChip])[];
+
+const LIFE_SUBJECTS: LifeSubjects = [
   ['pcn', 'Am79C970A'],
   ['pcn', 'Am79C973'],
   ['speedo', 'i82557b'],
@@ -55,21 +59,21 @@ export class IopktLife {
   private readonly name: string;
   private readonly hoard: Mbuf[] = [];
 
-  constructor(seed: number) {
+  constructor(seed: number, subjects: LifeSubjects = LIFE_SUBJECTS) {
     const random = new Random(seed, 'life of an interface');
     this.random = random;
-    const [driver, chip] = this.pick(LIFE_SUBJECTS);
+    const [driver, chip] = this.pick(subjects);
     const profile = this.pick([IDEAL, IDEAL, X86_DESKTOP, LOW_POWER]);
     const bitsPerSecond = this.pick(RATES);
     const options = this.pick([null, null, 'transmit=16,receive=16', 'transmit=16,receive=64']);
-    this.host = new IopktHost({
-      driver,
+    const common = {
       chip,
       options: options ?? undefined,
       bitsPerSecond,
       mount: false,
       machine: { profile, seed, mbufs: 640, clusters: 256, debugMbufs: random.chance(0.03) },
-    });
+    };
+    this.host = driver === 'devn' ? new ShimmedHost(common) : new IopktHost({ ...common, driver });
     this.host.keep = false;
     this.stack = new InetStack(this.host.layer);
     this.name = `${this.host.prefix}0`;

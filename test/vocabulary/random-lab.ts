@@ -44,12 +44,21 @@ class LabMaker {
         return this.nic(routed ? `10.${i}.0.2/24` : `10.0.0.${i + 1}/24`, iopkt);
       });
       const rest = [`profile: ${this.pick(['ideal', 'x86-desktop', 'low-power'])}`];
-      if (iopkt) rest.push('stack: io-pkt', ...this.faults());
+      if (iopkt) rest.push('stack: io-pkt', ...this.drivers(nics.join()), ...this.faults());
       if (!(iopkt && router) && this.random.chance(0.3)) rest.push('mbufs: 640', 'clusters: 160');
       if (router) rest.push('forward: true');
       else if (routed) rest.push(`gateway: 10.${i}.0.1`);
       this.lines.push(`  ${LETTERS[i]}: { ${rest.join(', ')}, nics: [${nics.join(', ')}] }`);
     }
+  }
+
+  /** Now and then those of io-net, for the cards there are. */
+  private drivers(nics: string): string[] {
+    if (this.random.chance(0.6)) return [];
+    const drivers: string[] = [];
+    if (nics.includes('chip: am79')) drivers.push(this.pick(['pcn', 'devn-pcnet.so']));
+    if (nics.includes('chip: i82')) drivers.push(this.pick(['speedo', 'devn-speedo.so']));
+    return [`drivers: [${drivers.join(', ')}]`];
   }
 
   /** Of an io-pkt's drivers, now and then. */

@@ -4,6 +4,7 @@ import { IONET_DRIVERS } from '../../src/drivers/ionet.ts';
 import { shimFindings } from '../../src/ionet/shim/findings.ts';
 import { type ShimView, shimView } from '../../src/ionet/shim/shim.ts';
 import type { NetDevice } from '../../src/net/device.ts';
+import { isPcnet } from '../../src/scenario/chip-kinds.ts';
 import { type AnyChip, IopktHost, type IopktHostOptions } from './iopkt-host.ts';
 
 export interface ShimmedHostOptions extends Omit<IopktHostOptions, 'driver'> {
@@ -12,11 +13,13 @@ export interface ShimmedHostOptions extends Omit<IopktHostOptions, 'driver'> {
 
 export class ShimmedHost extends IopktHost {
   private readonly driverOptions: string | null;
+  private readonly file: string;
 
   constructor(options: ShimmedHostOptions) {
     super({ ...options, driver: 'pcn', mount: false });
     Object.assign(this, { prefix: 'en' });
     this.driverOptions = options.options ?? null;
+    this.file = `devn-${isPcnet(options.chip) ? 'pcnet' : 'speedo'}.so`;
     for (const [file, module] of Object.entries(IONET_DRIVERS)) this.io.register(file, module);
     if (options.mount === false) return;
     this.mount();
@@ -24,7 +27,7 @@ export class ShimmedHost extends IopktHost {
   }
 
   override mount(options: string | null = this.driverOptions): string[] {
-    return this.io.mount('pcnet', options);
+    return this.io.mount(this.file, options);
   }
 
   /** Opens an interface, and waits until its driver has found the link: nobody else is told of it. */

@@ -2,7 +2,7 @@
 // those that QEMU has for them.
 
 import type { PciIdentity } from '../../bus/host.ts';
-import { FLASH_BYTES, MEMORY_BYTES, PCI_DEVICE_ID, PCI_VENDOR_ID } from './sheet.ts';
+import { FLASH_BYTES, I82801BA, MEMORY_BYTES, PCI_DEVICE_ID, PCI_VENDOR_ID } from './sheet.ts';
 
 /** A member's generation: each can what the ones before it can. */
 export const GENERATION = { I82557: 0, I82558: 1, I82559: 2, I82550: 3 } as const;
@@ -22,8 +22,6 @@ export interface ModelTraits {
 }
 
 const { I8255X, I8255XER } = PCI_DEVICE_ID;
-/** The controller inside the chip set 82801BA (ICH2). */
-const I82801BA = 0x2449;
 /** Intel's OUI 00-AA-00, model 0x15 (82555). */
 const PHY = { phyId1: 0x02a8 } as const;
 const I82557 = {

@@ -20,6 +20,19 @@ export const PCI_DEVICE_ID = {
   I8255X: 0x1229, // 82557, 82558, 82559, 82550, 82551QM
   I8255XER: 0x1209, // 82559ER, 82551ER, 82551IT
 } as const;
+/** The controller in the chip set 82801BA (ICH2): an 82559 in all that counts here, with revisions of its own. */
+export const I82801BA = 0x2449;
+
+/** PCI revisions from which a chip is this or a later one, the latest first (4.1.7). */
+export const CHIP_REVISIONS: readonly (readonly [revision: number, chip: string])[] = [
+  [0x0f, '82551'],
+  [0x0c, '82550'],
+  [0x06, '82559'],
+  [0x04, '82558'],
+  [0x00, '82557'],
+];
+/** From this revision on: extended TxCBs, frames above 1518 bytes, flow control. */
+export const FIRST_82558 = 0x04;
 
 /** Memory space that BAR0 asks for; the registers are at its beginning (4.1.10). */
 export const MEMORY_BYTES = 4096;

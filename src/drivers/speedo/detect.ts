@@ -2,7 +2,17 @@
 // speedo_detach.
 
 import type { PciDevice } from '../../bus/pci.ts';
-import { CSR, CUC, MEMORY_BYTES, PCI_DEVICE_ID, PCI_VENDOR_ID, RUC } from '../../chips/i8255x/sheet.ts';
+import {
+  CHIP_REVISIONS,
+  CSR,
+  CUC,
+  FIRST_82558,
+  I82801BA,
+  MEMORY_BYTES,
+  PCI_DEVICE_ID,
+  PCI_VENDOR_ID,
+  RUC,
+} from '../../chips/i8255x/sheet.ts';
 import { callout_msec, callout_stop } from '../../iopkt/callout.ts';
 import { CFATTACH_DECL, dev_attach, type device } from '../../iopkt/device.ts';
 import type { dll_handle } from '../../iopkt/entry.ts';
@@ -59,17 +69,6 @@ import {
 } from './transmit.ts';
 import { speedo_watchdog } from './watchdog.ts';
 
-/** PCI revisions from which a chip is this or a later one (4.1.7). */
-const REVISIONS: readonly (readonly [number, string])[] = [
-  [0x0f, '82551'],
-  [0x0c, '82550'],
-  [0x06, '82559'],
-  [0x04, '82558'],
-  [0x00, '82557'],
-];
-const FIRST_82558 = 0x04;
-/** The controller in the chip set 82801BA: an 82559 in all that counts here, with revisions of its own. */
-const I82801BA = 0x2449;
 /** Milliseconds that the first set-up may take: it waits for a frame that was being sent when the chip was reset. */
 const SETUP_MS = 100;
 
@@ -164,7 +163,7 @@ function describe(sc: speedo_dev): void {
   cfg.device_revision = pci.revision;
   const builtIn = cfg.device_id === I82801BA;
   sc.extended = builtIn || cfg.device_revision >= FIRST_82558;
-  const chip = builtIn ? '82801' : REVISIONS.find(([revision]) => cfg.device_revision >= revision)![1];
+  const chip = builtIn ? '82801' : CHIP_REVISIONS.find(([revision]) => cfg.device_revision >= revision)![1];
   cfg.device_description = `Intel ${chip}`;
   cfg.num_irqs = 1;
   cfg.irq[0] = pci.irq;

@@ -238,15 +238,16 @@ export class ShimDll implements System {
     const { io, file, npkts } = this;
     let returned = 0;
     for (const npkt of npkts) if (npkt.state === RETURNED) returned++;
-    if (returned > 0)
-      logMistake(io, 'S06', `${file}: ${returned} packets that tx_up_start returned were never recycled`);
     const lost = npkts.size - returned;
-    // The buffers of packets that are lost are lost with them.
-    if (lost > 0 || (returned === 0 && this.blocks.size > 0))
+    // A packet that came back from tx_up_start says so until it goes up again: with others lost it tells nothing. The buffers of
+    // packets that are lost are lost with them.
+    if (lost === 0 && returned > 0)
+      logMistake(io, 'S06', `${file}: ${returned} packets that tx_up_start returned were never recycled`);
+    else if (lost > 0 || this.blocks.size > 0)
       logMistake(
         io,
         this.failed ? 'F01' : 'S11',
-        `${file}: unloaded with ${lost} packets and ${this.blocks.size} blocks not freed`,
+        `${file}: unloaded with ${npkts.size} packets and ${this.blocks.size} blocks not freed`,
       );
     const parts = [
       this.threads.length > 0 ? `thread ${this.threads[0].wtp.name}` : '',

@@ -111,6 +111,9 @@ function refuse(dev: ShimDevice, frame: UpNpkt, reason: number): false {
 export function askWorker(dev: ShimDevice): void {
   if (dev.asked) return;
   dev.asked = true;
+  const { cpu } = dev.io.machine;
+  // To wake another thread is a call of the kernel.
+  cpu.charge(cpu.profile.systemCall);
   interrupt_queue(dev.io, dev.inter);
 }
 
@@ -153,7 +156,9 @@ export function checkLocks(dll: ShimDll, what: string): void {
 
 /** process_interrupt of the shim's own source. */
 export function shimWork(dev: ShimDevice, wtp: nw_work_thread): number {
+  const { cpu } = dev.io.machine;
   if (dev.asked) switchThread(dev);
+  cpu.charge(cpu.profile.lock);
   finishSent(dev);
   for (let n = 0; n < BUDGET; n++) {
     const frame = dev.listed.shift();
@@ -168,9 +173,8 @@ function switchThread(dev: ShimDevice): void {
   const { cpu } = dev.io.machine;
   dev.asked = false;
   dev.switches++;
-  cpu.contextSwitches++;
   if (cpu.trace.on) cpu.trace.emit(TP_SCHED_SWITCH, cpu.now(), cpu.traceSource, dev.dll.workerName);
-  cpu.charge(cpu.profile.contextSwitch);
+  cpu.switchAway();
 }
 
 function deliver(dev: ShimDevice, frame: UpNpkt, wtp: nw_work_thread): void {

@@ -162,6 +162,9 @@ function allocUp(dll: ShimDll, size: number, data: Ref<number>): npkt_t | null {
   if (size > 0) {
     data.value = alloc(dll, size);
     if (data.value === 0) return null;
+  } else {
+    const { cpu } = dll.machine;
+    cpu.charge(cpu.profile.buffer);
   }
   const npkt = new UpNpkt();
   npkt.data = data.value;

@@ -50,6 +50,8 @@ function sendDown(dev: ShimDevice, m: Mbuf): void {
     return;
   }
   npkt.mbuf = m;
+  const { cpu } = dev.io.machine;
+  cpu.charge(cpu.profile.buffer);
   for (let part: Mbuf | null = m; part !== null; part = part.next)
     if (part.length > 0) npkt.addIov(part.data, part.length);
   handDown(dev, npkt);
@@ -120,6 +122,8 @@ export function takeBack(dll: ShimDll, dev: ShimDevice, npkt: npkt_t): void {
   dev.withDriver--;
   if (((1 << io.contexts.context) & WITH_MBUFS) !== 0) finish(dev, npkt);
   else {
+    const { cpu } = io.machine;
+    cpu.charge(cpu.profile.lock);
     dev.done.push(npkt);
     askWorker(dev);
   }

@@ -117,7 +117,7 @@ function setMedia(io: IoPkt, book: AddressBook | null, ifp: ifnet, changes: Chan
   const word = instance === null ? chosen : IFM_MAKEWORD(0, 0, chosen & ~IFM_IMASK, instance);
   const supported = interfaceView(io, ifp, book).media?.supported ?? [];
   const right = [...new Set(supported.map((each) => formatMedia(each, ' mediaopt ')))].join('; ');
-  demand(io, ifp, SIOCSIFMEDIA, { ifr_media: word }, `media ${formatMedia(word)} is`, `it can ${right}`);
+  demand(io, ifp, SIOCSIFMEDIA, { ifr_media: word }, `media ${formatMedia(word)} is`, `supported: ${right}`);
 }
 
 function setPromiscuous(io: IoPkt, ifp: ifnet, on: boolean): void {
