@@ -24,7 +24,8 @@ export async function benchCommand(io: Io, options: BenchCommandOptions): Promis
   return EXIT_OK;
 }
 
-function benchTable(rows: readonly BenchRow[]): string {
+/** Also a table of `softnet compare`. */
+export function benchTable(rows: readonly BenchRow[]): string {
   const lines = rows.map((row) => [
     row.name,
     row.driver ?? '',

@@ -8,6 +8,7 @@ import { SCENARIO_DRIVERS } from '../scenario/drivers.ts';
 import { SUBJECT_NAMES } from '../scenario/subjects.ts';
 import { type BenchCommandOptions, benchCommand } from './bench.ts';
 import { checkCommand } from './check.ts';
+import { type CompareCommandOptions, compareCommand } from './compare.ts';
 import type { Io } from './io.ts';
 import { livelockCommand } from './livelock.ts';
 import { type RunOptions, runLab } from './run.ts';
@@ -113,7 +114,10 @@ export function makeProgram(io: Io, exit: (code: number) => void): Command {
     .description(
       'Checks one driver, or all of the tree, against the rules for drivers, with adversaries, and prints what it breaks.',
     )
-    .argument('[driver]', 'speedo, pcn, pcnet32, xx, or a file: its default export makes a driver for a card')
+    .argument(
+      '[driver]',
+      'speedo, pcn, pcnet32, devn-speedo, devn-pcnet, ..., or a file: its default export makes a driver for a card',
+    )
     .option('--chip <chip>', 'on this chip only')
     .option('--rule <id>', 'this rule only, like P05')
     .option('--seed <n>', 'seed of all chance (default: 1)', wholeNumber)
@@ -127,7 +131,39 @@ export function makeProgram(io: Io, exit: (code: number) => void): Command {
         'softnet verify',
         'softnet verify speedo --chip i82559er',
         'softnet verify pcn --rule P07 --seed 3',
+        'softnet verify devn-pcnet',
         'softnet verify ./my-driver.mjs --json',
+      ),
+    );
+
+  program
+    .command('compare')
+    .summary('two drivers for one card through the same traffic')
+    .description(
+      'Runs two drivers for one card through the same scenarios and the same traffic: what differs on the wire, and what each costs.',
+    )
+    .argument('<old>', `one driver: ${SCENARIO_DRIVERS.join(', ')}`)
+    .argument('<new>', 'the other')
+    .option('--chip <chip>', 'the card (default: i82559er or am79c973)')
+    .option('--frames <n>', 'frames through the wire comparison (default: 100000)', wholeNumber)
+    .option('--seed <n>', 'seed of all chance (default: 1)', wholeNumber)
+    .option('--no-sweep', 'without frame sizes, link rates and processors')
+    .option('--no-rules', 'without the rules for drivers')
+    .option('--sensitivity', 'the conclusions with each cost halved and doubled')
+    .option('--wall', 'also real time on this machine, in a table of its own')
+    .option('--plots <folder>', 'write pictures (SVG)')
+    .option('--quick', 'less of everything, for a first impression')
+    .option('--json', 'print one JSON object')
+    .action(async (old: string, next: string, options: CompareCommandOptions) =>
+      exit(await compareCommand(io, old, next, options)),
+    )
+    .addHelpText(
+      'after',
+      examples(
+        'softnet compare devn-speedo speedo',
+        'softnet compare devn-pcnet pcn --chip am79c970a --quick',
+        'softnet compare devn-speedo speedo --sensitivity --plots plots',
+        'softnet compare pcnet32 pcn --json',
       ),
     );
 

@@ -62,6 +62,23 @@ test('a driver of ones own that breaks a rule: the finding in full, the command,
   expect(code).toBe(1);
 });
 
+test('a driver of ones own for io-net: what it exports says so', async () => {
+  const path = join(folder, 'old.mts');
+  const source = (name: string): string =>
+    JSON.stringify(fileURLToPath(new URL(`../ionet/${name}`, import.meta.url)));
+  writeFileSync(
+    path,
+    `import { XX, xxEntry } from ${source('testing-driver.ts')};
+const advert = (xx) => (xx.pulse.value++ === 0 ? XX.advert(xx) : 0);
+export default (card) => ({ io_net_dll_entry: xxEntry([card], { advert }) });
+`,
+  );
+  const { code, out, err } = await run(path, '--rule', 's12');
+  expect(err).toBe('');
+  expect(out).toMatch(/S12 error: .*old\.mts on made-up, .*\n {2}.*dl_advert was called, and sent no advert/);
+  expect(code).toBe(1);
+});
+
 test('JSON has every rule and every finding', async () => {
   const { code, out } = await run('pcn', '--chip', 'am79c970a', '--rule', 'P16', '--json');
   const { results, findings } = JSON.parse(out) as { results: RuleResult[]; findings: Finding[] };
@@ -81,18 +98,35 @@ test('JSON has every rule and every finding', async () => {
 
 test('what does not exist is said, with what there is', async () => {
   for (const [args, wanted] of [
-    [['nosuch'], /no driver is called "nosuch"; there are: speedo, pcn, pcnet32, xx/],
+    [['nosuch'], /no driver is called "nosuch"; there are: speedo, pcn, pcnet32, xx, devn-/],
     [['pcn', '--chip', 'i82550'], /there are: Am79C970A, Am79C973/],
     [['xx', '--rule', 'Q1'], /no rule is called "Q1"; there are: I01/],
     [['pcnet32', '--rule', 'P05'], /rule P05 binds none of these drivers/],
     [['./nosuch.mjs'], /nosuch\.mjs/],
     [['xx', '--seed', 'x'], /a whole number/],
+    [['pcn', '--rule', 'S05'], /rule S05 binds none of these drivers/],
+    [['devn-pcnet', '--rule', 'P05'], /rule P05 binds none of these drivers/],
+    [[join(folder, 'neither.mjs')], /neither iopkt_drvr_entry nor io_net_dll_entry/],
     [[join(folder, 'empty.mjs')], /its default export is to be a function/],
   ] as const) {
     writeFileSync(join(folder, 'empty.mjs'), 'export const nothing = 0;\n');
+    writeFileSync(join(folder, 'neither.mjs'), 'export default () => ({});\n');
     const { code, out, err } = await run(...args);
     expect(err).toMatch(wanted);
     expect(out).toBe('');
     expect(code).toBe(1);
   }
+});
+
+test('a driver whose entry throws keeps no rule that was never looked at', async () => {
+  const path = join(folder, 'throws.mjs');
+  writeFileSync(
+    path,
+    `export default () => ({ iopkt_drvr_entry: { name: 'yy', drvr_init: () => { throw new Error('boo'); } } });\n`,
+  );
+  const { code, out } = await run(path, '--json');
+  const { results, findings } = JSON.parse(out) as { results: RuleResult[]; findings: Finding[] };
+  expect(findings.map(({ rule }) => rule)).toEqual(['crash']);
+  expect(results.filter(({ outcome }) => outcome === 'pass')).toEqual([]);
+  expect(code).toBe(1);
 });

@@ -1,9 +1,12 @@
 // `softnet verify`: the rules for drivers, checked on every driver of the tree or on one, as a table.
 
 import { pathToFileURL } from 'node:url';
+import type { io_net_dll_entry_t } from '../ionet/interface.ts';
 import type { DriverModule } from '../iopkt/entry.ts';
 import type { TestCard } from '../iopkt/testing-card.ts';
 import { formatFinding } from '../verifier/finding.ts';
+import { ionetOnMadeUpCard } from '../verifier/ionet-subjects.ts';
+import { madeUpMachine } from '../verifier/machines.ts';
 import { RULES } from '../verifier/rules.ts';
 import { type RuleResult, type Verdict, verify } from '../verifier/run.ts';
 import { onMadeUpCard, subjectsNamed, type VerifierSubject } from '../verifier/subjects.ts';
@@ -68,7 +71,10 @@ async function subjectsFor(
   }
 }
 
-/** A file of somebody's: its default export makes a driver module for the made-up card. */
+/**
+ * A file of somebody's: its default export makes what the driver's file would export, for the made-up card: iopkt_drvr_entry
+ * for io-pkt, io_net_dll_entry for io-net.
+ */
 async function ownDriver(path: string, chip: string | undefined): Promise<VerifierSubject> {
   if (chip !== undefined && chip !== 'made-up')
     throw new UserError(`${path} is verified on the made-up card: leave --chip out`);
@@ -80,7 +86,25 @@ async function ownDriver(path: string, chip: string | undefined): Promise<Verifi
   }
   if (typeof exported !== 'function')
     throw new UserError(`${path}: its default export is to be a function (card) => driver module`);
-  return onMadeUpCard(path, exported as (card: TestCard) => DriverModule);
+  const make = exported as (card: TestCard) => Partial<DriverModule> | undefined;
+  const { made } = madeUpMachine({ seed: 1 });
+  let module: Partial<DriverModule> | undefined;
+  try {
+    module = make(made);
+  } catch (error) {
+    throw new UserError(`${path}: ${(error as Error).message}`);
+  }
+  if (isEntry(module?.io_net_dll_entry))
+    return ionetOnMadeUpCard(path, (card) => make(card)?.io_net_dll_entry as io_net_dll_entry_t);
+  if (module?.iopkt_drvr_entry !== undefined)
+    return onMadeUpCard(path, make as (card: TestCard) => DriverModule);
+  throw new UserError(
+    `${path}: what its default export makes has neither iopkt_drvr_entry nor io_net_dll_entry { nfuncs, init, shutdown }`,
+  );
+}
+
+function isEntry(entry: unknown): boolean {
+  return typeof (entry as io_net_dll_entry_t | undefined)?.init === 'function';
 }
 
 function human(results: readonly RuleResult[], verdicts: readonly Verdict[]): string {

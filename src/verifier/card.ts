@@ -1,12 +1,19 @@
 // A card as the verifier sees it, from outside: its register accesses, its interrupt line, the frames on its wire. What kind
 // of card it is nobody asks.
 
-import type { Width } from '../bus/host.ts';
+import type { Dma, Width } from '../bus/host.ts';
+import { LocalFunction } from '../bus/local-function.ts';
 import type { PciFunction } from '../bus/pci.ts';
 import { COMMAND_INTX_DISABLE, PCI_COMMAND } from '../bus/pci-config.ts';
 import type { TestCard } from '../iopkt/testing-card.ts';
+import type { Random } from '../kernel/random.ts';
 import type { Frame, FramePool } from '../wire/frame.ts';
 import type { Medium, Station } from '../wire/medium.ts';
+
+/** Writes of a card up to so long are status and no frames. */
+const STATUS_BYTES = 16;
+/** Of its words that are not true. */
+const LIES = 0.25;
 
 export interface Card {
   readonly mac: Uint8Array;
@@ -14,12 +21,16 @@ export interface Card {
   accesses: number;
   /** Called before each takes effect. */
   onAccess: ((register: number, write: boolean) => void) | null;
+  /** Called when it reaches for memory: always for frames to send, and whatever else goes by DMA. */
+  onDma: ((address: number, length: number) => void) | null;
   /** Frames that left it, oldest first. */
   readonly sent: Uint8Array[];
   /** A frame arrives, now; lost without a link. */
   deliver(bytes: Uint8Array): void;
   /** The cable is plugged in, or pulled out. */
   setLink(up: boolean): void;
+  /** From now on what it tells of its work is wrong now and then, by this chance; null: right again. */
+  lie(random: Random | null): void;
   /** The card is pulled out of its slot: nobody answers any more. */
   pull(): void;
 }
@@ -31,10 +42,12 @@ export class ModelCard implements Card {
   readonly mac: Uint8Array;
   accesses = 0;
   onAccess: ((register: number, write: boolean) => void) | null = null;
+  onDma: ((address: number, length: number) => void) | null = null;
   readonly sent: Uint8Array[] = [];
   /** Set when the subject is there. */
   plug: (up: boolean) => void = () => {};
   private pulled = false;
+  private liar: Random | null = null;
   private card: PciFunction | null = null;
   private wire: CardWire | null = null;
 
@@ -44,6 +57,7 @@ export class ModelCard implements Card {
 
   onBus(card: PciFunction): PciFunction {
     this.card = card;
+    if (card instanceof LocalFunction) this.watchDma(card.dma);
     const ones = (width: Width): number => (2 ** (8 * width) - 1) >>> 0;
     return {
       readConfig: (offset, width) => (this.pulled ? ones(width) : card.readConfig(offset, width)),
@@ -61,6 +75,22 @@ export class ModelCard implements Card {
     };
   }
 
+  private watchDma(dma: Dma): void {
+    // Models copy from memory by themselves, and ask first whether anybody answers there.
+    const { answers } = dma;
+    dma.answers = (address, length) => {
+      this.onDma?.(address, length);
+      return answers.call(dma, address, length);
+    };
+    const { wrote } = dma;
+    dma.wrote = (address, length) => {
+      // A descriptor's status, in the driver's memory.
+      if (this.liar !== null && length <= STATUS_BYTES && this.liar.chance(LIES))
+        dma.memory.u8[address + this.liar.below(length)] ^= 1 + this.liar.below(255);
+      wrote.call(dma, address, length);
+    };
+  }
+
   onWire(medium: Medium): Medium {
     this.wire = new CardWire(medium, this.sent);
     return this.wire;
@@ -72,6 +102,10 @@ export class ModelCard implements Card {
 
   setLink(up: boolean): void {
     this.plug(up);
+  }
+
+  lie(random: Random | null): void {
+    this.liar = random;
   }
 
   /** Decoding, DMA and the interrupt pin end. */
@@ -140,6 +174,7 @@ export class MadeUpCard implements Card {
   readonly card: TestCard;
   accesses = 0;
   onAccess: ((register: number, write: boolean) => void) | null = null;
+  onDma: ((address: number, length: number) => void) | null = null;
   private link = true;
 
   constructor(card: TestCard) {
@@ -149,6 +184,7 @@ export class MadeUpCard implements Card {
       this.accesses++;
       this.onAccess?.(register, write);
     };
+    card.onRead = (address, length) => this.onDma?.(address, length);
   }
 
   get sent(): Uint8Array[] {
@@ -157,6 +193,13 @@ export class MadeUpCard implements Card {
 
   deliver(bytes: Uint8Array): void {
     if (this.link && this.accepts(bytes)) this.card.arrive(bytes);
+  }
+
+  lie(random: Random | null): void {
+    this.card.tell =
+      random === null
+        ? null
+        : (length) => (random.chance(LIES) ? length ^ (1 << random.below(31)) || length : length);
   }
 
   setLink(up: boolean): void {

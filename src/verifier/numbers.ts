@@ -16,6 +16,10 @@ export const NUMBERS = {
   linkNs: 5 * SECOND,
   /** F07: reads of one register at one instant. */
   polling: 10_000,
+  /** F08: until a request is answered. */
+  requestNs: 5 * SECOND,
+  /** N17: packets of one source before another one has its turn: 8 rounds of a ring of 256. */
+  starved: 8 * 256,
   /** P14: between two censuses of callouts, and how many. */
   censusNs: SECOND,
   censuses: 10,

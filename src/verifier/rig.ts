@@ -16,6 +16,7 @@ import { HostEnd } from '../scenario/host-end.ts';
 import { FAR_MAC } from '../scenario/subject.ts';
 import type { Card } from './card.ts';
 import { NUMBERS } from './numbers.ts';
+import type { Kind } from './rules.ts';
 
 const MS = 1_000_000;
 
@@ -41,6 +42,9 @@ export interface RigParts {
   irq: number;
   pci: PciDevice | null;
   log: readonly string[];
+  kind: Kind;
+  /** It has a link, if its device cannot tell. */
+  linked?(): boolean;
   /** Loads the driver; throws when it does not come. */
   mount(options: string | null): void;
   /** Takes the driver away. */
@@ -55,6 +59,7 @@ export class Rig {
   readonly host: HostEnd;
   readonly log: readonly string[];
   readonly line: IrqLine;
+  readonly kind: Kind;
   private readonly parts: RigParts;
   private readonly options: string | null;
   private number = 1;
@@ -67,6 +72,7 @@ export class Rig {
     this.clock = parts.clock;
     this.card = parts.card;
     this.log = parts.log;
+    this.kind = parts.kind;
     this.line = parts.machine.irq.line(parts.irq);
     this.host = new HostEnd(parts.machine, parts.layer);
   }
@@ -92,7 +98,11 @@ export class Rig {
   /** Opens it and waits for the link; false when that does not come. */
   up(): boolean {
     this.open();
-    return this.until(() => this.device.carrier, NUMBERS.bringUpNs);
+    return this.until(() => this.linked, NUMBERS.bringUpNs);
+  }
+
+  get linked(): boolean {
+    return this.device.carrier && (this.parts.linked?.() ?? true);
   }
 
   get device(): NetDevice {
@@ -104,6 +114,10 @@ export class Rig {
   /** io-pkt, for checks that bind its drivers only. */
   get io(): IoPkt {
     return this.parts.io!;
+  }
+
+  get pci(): PciDevice | null {
+    return this.parts.pci;
   }
 
   get ioOrNull(): IoPkt | null {
@@ -207,6 +221,20 @@ export class Rig {
     };
   }
 
+  /** The same for blocks of the machine's memory, which io-net drivers get by `ion`. */
+  failMemory(after = 0): () => void {
+    const { memory } = this.machine;
+    const { alloc } = memory;
+    let left = after;
+    memory.alloc = (bytes, align) => {
+      if (left-- > 0) return alloc.call(memory, bytes, align);
+      throw new RangeError('out of memory');
+    };
+    return () => {
+      memory.alloc = alloc;
+    };
+  }
+
   // ---- what it holds
 
   get held(): number {
@@ -234,6 +262,8 @@ export class Rig {
       'callouts armed': machine.callouts.census().length,
     };
     if (io === null) return all;
+    // What io-net drivers have of the machine's memory.
+    if (this.kind === 'io-net') all['blocks of memory'] = machine.memory.blocks;
     return {
       ...all,
       'interrupt entries': io.interrupts.sources.length,

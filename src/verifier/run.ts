@@ -3,9 +3,9 @@
 import { ErrnoError } from '../iopkt/errno.ts';
 import { CHECKS } from './checks/all.ts';
 import type { Finding } from './finding.ts';
-import { isRule, RULES, type Rule, ruleOf } from './rules.ts';
+import { binds, isRule, RULES, type Rule, ruleOf } from './rules.ts';
 import type { VerifierSubject } from './subjects.ts';
-import { type Check, judge, NotReached, Trial } from './trial.ts';
+import { type Check, Found, judge, NotReached, staysLoaded, Trial } from './trial.ts';
 
 export interface RuleResult {
   readonly rule: string;
@@ -34,7 +34,7 @@ export interface VerifyOptions {
 export function verify(subject: VerifierSubject, options: VerifyOptions = {}): Verdict {
   const { seed = 1, rule } = options;
   if (rule !== undefined) ruleOf(rule);
-  const checks = CHECKS.filter((check) => binds(check.bound, subject) && wanted(check, rule));
+  const checks = CHECKS.filter((check) => binds(check.bound, subject.kind) && wanted(check, rule));
   if (checks.length === 0) return { results: [], findings: [] };
   const findings: Finding[] = [];
   const missed = new Map<string, string>();
@@ -43,17 +43,23 @@ export function verify(subject: VerifierSubject, options: VerifyOptions = {}): V
     const outcome = runCheck(check, subject, seed);
     if (outcome === null) continue;
     if (typeof outcome === 'string') for (const each of check.rules) missed.set(each, outcome);
-    else if (!findings.some((other) => other.rule === outcome.rule)) findings.push(outcome);
+    else {
+      if (!findings.some((other) => other.rule === outcome.rule)) findings.push(outcome);
+      // It was over before it could see what it looks for.
+      if (!check.rules.includes(outcome.rule))
+        for (const each of check.rules)
+          missed.set(each, `its check ended in ${outcome.rule}: ${outcome.message}`);
+    }
   }
   const looked = new Set(rule === undefined ? checks.flatMap((check) => check.rules) : [rule]);
   const rules = RULES.filter(
-    ({ id, bound }) => binds(bound, subject) && (looked.has(id) || findings.some((each) => each.rule === id)),
+    ({ id, bound }) =>
+      binds(bound, subject.kind) && (looked.has(id) || findings.some((each) => each.rule === id)),
   );
+  // What the interface refuses by itself may come up in any check, if one gets to its point.
+  const reached = checks.some((check) => check.rules.some((id) => !missed.has(id)));
+  if (!reached) for (const { id } of rules) if (!missed.has(id)) missed.set(id, 'no check got to its point');
   return { results: rules.map((each) => resultOf(each, subject, findings, missed)), findings };
-}
-
-function binds(bound: Rule['bound'], subject: VerifierSubject): boolean {
-  return bound === 'any' || bound === subject.kind;
 }
 
 /** A rule without a check of its own may come up in any. */
@@ -66,14 +72,17 @@ function wanted(check: Check, rule: string | undefined): boolean {
 function runCheck(check: Check, subject: VerifierSubject, seed: number): Finding | string | null {
   let missed: string | null = null;
   for (const options of subject.variants) {
+    if (check.unloads === true && staysLoaded(options)) continue;
     for (const costs of [false, true]) {
       const trial = new Trial(subject, check.rules[0], seed, { options, costs });
       try {
         check.run(trial);
+        trial.askShim();
       } catch (error) {
+        const what = trial.whatShimSaw(error);
         // It does not load: no hardware, or a refusal with an error number.
-        if (error instanceof NotReached || error instanceof ErrnoError) missed ??= error.message;
-        else return findingOf(error, trial, check, subject, seed);
+        if (what instanceof NotReached || what instanceof ErrnoError) missed ??= what.message;
+        else return findingOf(what, trial, check, subject, seed);
       }
     }
   }
@@ -95,7 +104,7 @@ function findingOf(
     severity: isRule(rule) ? ruleOf(rule).severity : 'error',
     driver,
     chip,
-    timeNs: trial.now,
+    timeNs: error instanceof Found && error.timeNs >= 0 ? error.timeNs : trial.now,
     context,
     message: `${message}${loaded}`,
     seed,

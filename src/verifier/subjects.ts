@@ -1,118 +1,71 @@
 // What is verified: a driver on a card. Those of the tree by name; a driver module for the made-up card of the io-pkt tests.
 
-import type { I8255xModel } from '../chips/i8255x/model.ts';
-import type { PcnetVariant } from '../chips/pcnet/model.ts';
+import { IONET_DRIVERS } from '../drivers/ionet.ts';
 import { IOPKT_DRIVERS } from '../drivers/iopkt.ts';
 import { pcnet32Driver } from '../drivers/pcnet32/pcnet32.ts';
 import type { DriverModule } from '../iopkt/entry.ts';
 import { IoPkt } from '../iopkt/manager.ts';
-import { TestCard } from '../iopkt/testing-card.ts';
+import type { TestCard } from '../iopkt/testing-card.ts';
 import { xxModule } from '../iopkt/testing-driver.ts';
 import type { DriverFunctions } from '../iopkt/testing-softc.ts';
-import { VirtualClock } from '../kernel/clock.ts';
-import { Machine } from '../kernel/machine.ts';
-import { IDEAL, X86_DESKTOP } from '../kernel/profile.ts';
-import { DeviceLayer } from '../net/layer.ts';
-import { PfifoFast } from '../qdisc/pfifo-fast.ts';
-import { openModel } from '../scenario/model-subject.ts';
-import { HOST_MAC } from '../scenario/subject.ts';
-import { MadeUpCard, ModelCard } from './card.ts';
-import { Rig, type RigOptions, type RigParts } from './rig.ts';
+import { ionetOnModel, MADE_UP, xxIonetSubject } from './ionet-subjects.ts';
+import { type Chip, madeUpMachine, modelMachine } from './machines.ts';
+import { Rig, type RigOptions } from './rig.ts';
+import type { Kind } from './rules.ts';
 
 export interface VerifierSubject {
   readonly driver: string;
   readonly chip: string;
-  readonly kind: 'io-pkt' | 'core';
+  readonly kind: Kind;
   /** Ways to load it that behave differently. */
   readonly variants: readonly (string | null)[];
   open(options: RigOptions): Rig;
 }
 
-const MADE_UP = 'made-up';
-const MADE_UP_MEMORY = 4 << 20;
-const MADE_UP_IRQ = 9;
-const MADE_UP_SLOTS = 32;
-/** A ring that fills: a frame takes as long as one of 1500 bytes at 100 Mb/s. */
-const MADE_UP_FRAME_NS = 120_000;
-
 // ---- chips of ours
 
-function onModel(
-  driver: string,
-  chip: PcnetVariant | I8255xModel,
-  variants: readonly (string | null)[],
-): VerifierSubject {
-  const kind = driver === 'pcnet32' ? 'core' : 'io-pkt';
+/** A driver of io-pkt's own interface. */
+function onModel(driver: string, chip: Chip, variants: readonly (string | null)[] = [null]): VerifierSubject {
   return {
     driver,
     chip,
-    kind,
+    kind: 'io-pkt',
     variants,
-    open: (options) => openOnModel(driver, chip, options),
+    open(options) {
+      const { bus, ...parts } = modelMachine(chip, options);
+      const io = new IoPkt(parts.layer, {
+        pci: bus,
+        sigsegv: options.sigsegv ?? false,
+        drivers: IOPKT_DRIVERS,
+      });
+      const mount = (text: string | null): void => void io.mount(driver, text);
+      const unmount = (): void => io.destroy(io.ifnets[0].if_xname);
+      return new Rig({ ...parts, kind: 'io-pkt', io, mount, unmount }, options);
+    },
   };
 }
 
-function openOnModel(driver: string, chip: PcnetVariant | I8255xModel, options: RigOptions): Rig {
-  const card = new ModelCard(options.mac ?? HOST_MAC);
-  const subject = openModel(chip, chip, options.costs === true ? X86_DESKTOP : IDEAL, {
-    seed: options.seed,
-    debugMbufs: options.guarded,
-    mac: card.mac,
-    card: (inner) => card.onBus(inner),
-    cardWire: (medium) => card.onWire(medium),
-  });
-  card.plug = (up) => subject.setLink(up);
-  const { machine, layer, bus, pci, log } = subject;
-  const base = { machine, layer, clock: machine.clock as VirtualClock, card, irq: pci.irq, pci, log };
-  const rig = (parts: Pick<RigParts, 'io' | 'mount' | 'unmount'>): Rig =>
-    new Rig({ ...base, ...parts }, options);
-  if (driver !== 'pcnet32') {
-    const io = new IoPkt(layer, { pci: bus, sigsegv: options.sigsegv ?? false, drivers: IOPKT_DRIVERS });
-    return rig({
-      io,
-      mount: (text) => void io.mount(driver, text),
-      unmount: () => io.destroy(io.ifnets[0].if_xname),
-    });
-  }
-  const core = pcnet32Driver(layer);
-  return rig({
-    io: null,
-    mount: () => {
-      if (!bus.register(core).includes(pci)) throw new Error(`the probe failed: ${log.join('; ')}`);
+/** pcnet32, a driver of the core's own interface. */
+function coreOnModel(chip: Chip): VerifierSubject {
+  return {
+    driver: 'pcnet32',
+    chip,
+    kind: 'core',
+    variants: [null],
+    open(options) {
+      const { bus, ...parts } = modelMachine(chip, options);
+      const { layer, pci, log } = parts;
+      const core = pcnet32Driver(layer);
+      const mount = (): void => {
+        if (!bus.register(core).includes(pci!)) throw new Error(`the probe failed: ${log.join('; ')}`);
+      };
+      const unmount = (): void => bus.unregister(core);
+      return new Rig({ ...parts, kind: 'core', io: null, mount, unmount }, options);
     },
-    unmount: () => bus.unregister(core),
-  });
+  };
 }
 
 // ---- the made-up card
-
-/** A machine with the made-up card, and what a driver's loader needs of it. */
-export function madeUpMachine(options: RigOptions): Omit<RigParts, 'io' | 'mount' | 'unmount'> & {
-  made: TestCard;
-} {
-  const clock = new VirtualClock();
-  const log: string[] = [];
-  const machine = new Machine({
-    name: 'host',
-    clock,
-    memory: MADE_UP_MEMORY,
-    mbufs: 512,
-    clusters: 256,
-    profile: options.costs === true ? X86_DESKTOP : IDEAL,
-    seed: options.seed,
-    debugMbufs: options.guarded,
-    log: (line) => void log.push(line),
-  });
-  const layer = new DeviceLayer(machine);
-  layer.defaultQdisc = (length) => new PfifoFast(length);
-  const made = new TestCard(machine, {
-    irq: MADE_UP_IRQ,
-    frameNs: MADE_UP_FRAME_NS,
-    mac: options.mac ?? HOST_MAC,
-    slots: MADE_UP_SLOTS,
-  });
-  return { machine, layer, clock, card: new MadeUpCard(made), made, irq: MADE_UP_IRQ, pci: null, log };
-}
 
 /** An io-pkt driver of the made-up card. */
 export function onMadeUpCard(
@@ -133,7 +86,8 @@ export function onMadeUpCard(
         io.register('devnp-it.so', moduleFor(made));
         io.mount('it', text);
       };
-      return new Rig({ ...parts, io, mount, unmount: () => io.destroy(io.ifnets[0].if_xname) }, options);
+      const unmount = (): void => io.destroy(io.ifnets[0].if_xname);
+      return new Rig({ ...parts, kind: 'io-pkt', io, mount, unmount }, options);
     },
   };
 }
@@ -149,15 +103,25 @@ export function xxSubject(
 
 // ---- all of the tree
 
+/** Drivers for io-net, as far as they are there, and the chips they are tried on. */
+const IONET_ON: readonly (readonly [driver: string, chip: Chip])[] = [
+  ['devn-speedo', 'i82557b'],
+  ['devn-speedo', 'i82559er'],
+  ['devn-pcnet', 'Am79C970A'],
+  ['devn-pcnet', 'Am79C973'],
+];
+
 export const SUBJECTS: readonly VerifierSubject[] = [
   onModel('speedo', 'i82557b', [null, 'kermask']),
-  onModel('speedo', 'i82559er', [null]),
-  onModel('speedo', 'i82550', [null]),
-  onModel('pcn', 'Am79C970A', [null]),
-  onModel('pcn', 'Am79C973', [null]),
-  onModel('pcnet32', 'Am79C970A', [null]),
-  onModel('pcnet32', 'Am79C973', [null]),
+  onModel('speedo', 'i82559er'),
+  onModel('speedo', 'i82550'),
+  onModel('pcn', 'Am79C970A'),
+  onModel('pcn', 'Am79C973'),
+  coreOnModel('Am79C970A'),
+  coreOnModel('Am79C973'),
   xxSubject(),
+  ...IONET_ON.filter(([driver]) => `${driver}.so` in IONET_DRIVERS).map((pair) => ionetOnModel(...pair)),
+  xxIonetSubject(),
 ];
 
 /** Those of a driver, on one chip if so wanted. Throws with the names there are. */

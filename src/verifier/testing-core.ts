@@ -4,13 +4,14 @@
 import { CAUSE_LINK, GONE, type TestCard, TX_LAST } from '../iopkt/testing-card.ts';
 import type { IrqAction } from '../kernel/irq.ts';
 import type { Machine } from '../kernel/machine.ts';
-import type { Mbuf } from '../mbuf/mbuf.ts';
+import { type Mbuf, MCLBYTES } from '../mbuf/mbuf.ts';
 import { NetDevice } from '../net/device.ts';
 import { isValidStation } from '../net/ether.ts';
 import type { DeviceLayer } from '../net/layer.ts';
 import { Napi } from '../net/napi.ts';
+import { madeUpMachine } from './machines.ts';
 import { Rig } from './rig.ts';
-import { madeUpMachine, type VerifierSubject } from './subjects.ts';
+import type { VerifierSubject } from './subjects.ts';
 
 const LINK_BIT = 4;
 
@@ -18,6 +19,7 @@ export interface CoreFunctions {
   open(nic: CoreNic): void;
   startXmit(nic: CoreNic, m: Mbuf): boolean;
   poll(nic: CoreNic, budget: number): number;
+  handUp(nic: CoreNic, m: Mbuf): void;
 }
 
 export class CoreNic {
@@ -37,7 +39,7 @@ export class CoreNic {
   constructor(layer: DeviceLayer, card: TestCard, functions: Partial<CoreFunctions> = {}) {
     this.card = card;
     this.machine = layer.machine;
-    this.fn = { open, startXmit, poll, ...functions };
+    this.fn = { open, startXmit, poll, handUp, ...functions };
     this.txFree = card.slots;
     for (let i = 0; i < card.slots; i++) {
       this.rx.push(null);
@@ -139,12 +141,13 @@ export function poll(nic: CoreNic, budget: number): number {
 }
 
 export function receiveOne(nic: CoreNic): void {
-  const { card, device } = nic;
+  const { card, device, machine } = nic;
   const slot = nic.rxNext;
   const length = card.rxLength[slot];
   const fresh = device.allocReceive();
   nic.rxNext = (slot + 1) % card.slots;
-  if (fresh === null) {
+  if (fresh === null || length > MCLBYTES) {
+    machine.mbufs.freem(fresh);
     device.rx.errors++;
     card.rxLength[slot] = 0;
     return;
@@ -154,6 +157,10 @@ export function receiveOne(nic: CoreNic): void {
   card.rxAddress[slot] = fresh.data;
   card.rxLength[slot] = 0;
   m.length = m.packetLength = length;
+  nic.fn.handUp(nic, m);
+}
+
+function handUp({ device }: CoreNic, m: Mbuf): void {
   device.receive(m);
 }
 
@@ -208,7 +215,7 @@ export function coreSubject(functions: Partial<CoreFunctions> = {}, name = 'core
         layer.register(nic.device);
       };
       const unmount = (): void => parts.machine.process(() => layer.unregister(nic!.device));
-      return new Rig({ ...parts, io: null, mount, unmount }, options);
+      return new Rig({ ...parts, kind: 'core', io: null, mount, unmount }, options);
     },
   };
 }

@@ -1,5 +1,6 @@
 // One run of one check on one driver: what the check is given, and how it says what it found.
 
+import { shimFindings } from '../ionet/shim/findings.ts';
 import { IoPktError } from '../iopkt/self.ts';
 import { Random } from '../kernel/random.ts';
 import type { Rig, RigOptions } from './rig.ts';
@@ -11,6 +12,8 @@ export interface Check {
   /** Rules it is after, the first of which names it. Any check may run into others. */
   readonly rules: readonly string[];
   readonly bound: Bound;
+  /** It ends with the driver gone: not for a way of loading that does not allow it. */
+  readonly unloads?: boolean;
   /** Throws what it finds, by `trial`; returns when all is well. */
   readonly run: (trial: Trial) => void;
 }
@@ -19,16 +22,24 @@ export interface Check {
 export class Found extends Error {
   readonly rule: string;
   readonly context: string;
+  /** Virtual time; -1: when it was thrown. */
+  readonly timeNs: number;
 
-  constructor(rule: string, context: string, message: string) {
+  constructor(rule: string, context: string, message: string, timeNs = -1) {
     super(message);
     this.rule = rule;
     this.context = context;
+    this.timeNs = timeNs;
   }
 }
 
 /** The driver does so little that the check could not get to its point. */
 export class NotReached extends Error {}
+
+/** With shimrxcopy=0 the stack may have buffers of the driver's, and the interface cannot be destroyed. */
+export function staysLoaded(options: string | null): boolean {
+  return options?.includes('shimrxcopy=0') === true;
+}
 
 export class Trial {
   readonly subject: VerifierSubject;
@@ -39,6 +50,8 @@ export class Trial {
   readonly costs: boolean;
   private readonly rule: string;
   private rig: Rig | null = null;
+  /** The first thing that the shim logged on a machine before this one. */
+  private before: Found | null = null;
 
   constructor(
     subject: VerifierSubject,
@@ -62,6 +75,7 @@ export class Trial {
   /** A machine with the card; nothing is loaded. */
   rigUp(options: Partial<RigOptions> = {}): Rig {
     const { seed, costs } = this;
+    this.before = this.logged();
     this.rig = this.subject.open({ seed, costs, options: this.options, ...options });
     return this.rig;
   }
@@ -74,6 +88,24 @@ export class Trial {
     this.needs(rig.exchange());
     rig.forget();
     return rig;
+  }
+
+  /** What the shim has logged of an io-net driver, and did not throw, is a finding of this check. */
+  askShim(): void {
+    const found = this.logged();
+    if (found !== null) throw found;
+  }
+
+  /** The same for a check that has ended early, if by nothing worse. */
+  whatShimSaw(error: unknown): unknown {
+    return error instanceof IoPktError ? error : (this.logged() ?? error);
+  }
+
+  private logged(): Found | null {
+    const io = this.rig?.ioOrNull ?? null;
+    if (this.before !== null || io === null) return this.before;
+    const [finding] = shimFindings(io);
+    return finding === undefined ? null : new Found(finding.rule, 'shim', finding.message, finding.timeNs);
   }
 
   /** Breaks off: the rule of this check is broken. */

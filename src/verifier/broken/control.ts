@@ -9,9 +9,12 @@ import {
   sizeof_nic_config_t,
   sizeof_nic_stats_t,
 } from '../../iopkt/nic.ts';
+import { nic_delay } from '../../iopkt/nic-delay.ts';
 import { SIOCADDMULTI, SIOCDELMULTI, SIOCGDRVCOM, SIOCSIFMEDIA } from '../../iopkt/sockio.ts';
 import { XX } from '../../iopkt/testing-driver.ts';
 import { type BrokenDriver, broken } from './broken.ts';
+
+const LONG_MS = 6000;
 
 export const BROKEN_CONTROL: readonly BrokenDriver[] = [
   broken('P16', 'takes a drvcom of any size', {
@@ -33,6 +36,12 @@ export const BROKEN_CONTROL: readonly BrokenDriver[] = [
     ioctl(ifp, cmd, data) {
       const error = XX.ioctl(ifp, cmd, data);
       return cmd === SIOCSIFMEDIA ? EOK : error;
+    },
+  }),
+  broken('F08', 'waits for a choice of media to take effect', {
+    ioctl(ifp, cmd, data) {
+      if (cmd === SIOCSIFMEDIA) nic_delay(LONG_MS);
+      return XX.ioctl(ifp, cmd, data);
     },
   }),
   broken('P21', 'tells its rate in bit/s', {

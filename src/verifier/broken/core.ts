@@ -54,6 +54,12 @@ export const BROKEN_CORE: readonly BrokenDriver[] = [
       nic.napi.enable();
     },
   }),
+  brokenCore('B05', 'poll leaves the FCS in the packet length, and not in its member', {
+    handUp({ device }, m) {
+      m.packetLength += 4;
+      device.receive(m);
+    },
+  }),
   brokenCore('N08', 'startXmit lets its ring run full and says busy', {
     startXmit(nic, m) {
       if (nic.txFree === 0) {

@@ -109,6 +109,7 @@ export const BROKEN_INTERRUPT: readonly BrokenDriver[] = [
   }),
   broken('F03', 'causes are served until none is left, also when they are all ones', {
     process(sc, wtp) {
+      let rounds = 0;
       for (let cause = sc.card.readCause(); cause !== 0; cause = sc.card.readCause()) {
         if ((cause & CAUSE_RX) !== 0) sc.fn.receive(sc, wtp);
         if ((cause & CAUSE_TX) !== 0) {
@@ -117,6 +118,8 @@ export const BROKEN_INTERRUPT: readonly BrokenDriver[] = [
           sc.fn.start(sc.sc_ec.ec_if);
         }
         if ((cause & CAUSE_LINK) !== 0) MDI_MonitorPhy(sc.mdi.value!);
+        // With an end, as long as the card is there.
+        if (cause !== GONE && ++rounds === sc.card.slots) return 0;
       }
       return 1;
     },

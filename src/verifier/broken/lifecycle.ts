@@ -6,6 +6,7 @@ import { ether_ifattach } from '../../iopkt/ether.ts';
 import { IFF_RUNNING } from '../../iopkt/flags.ts';
 import { shutdownhook_disestablish, shutdownhook_establish } from '../../iopkt/hooks.ts';
 import { if_attach } from '../../iopkt/ifnet.ts';
+import { NW_SIGLOCK, NW_SIGUNLOCK } from '../../iopkt/locks.ts';
 import { XX } from '../../iopkt/testing-driver.ts';
 import type { xx_softc } from '../../iopkt/testing-softc.ts';
 import { pthread_create } from '../../iopkt/threads.ts';
@@ -15,6 +16,8 @@ import { type BrokenDriver, broken, perCard } from './broken.ts';
 const READS = 20_000;
 const FAR_AWAY_MS = 1_000_000;
 
+/** Whether attach is over: until then N13's init says that all is well. */
+const attached = perCard(() => ({ done: false }));
 const more = perCard<callout[]>(() => []);
 
 export const BROKEN_LIFECYCLE: readonly BrokenDriver[] = [
@@ -25,6 +28,23 @@ export const BROKEN_LIFECYCLE: readonly BrokenDriver[] = [
       const { card } = ifp.if_softc as xx_softc;
       card.running = true;
       card.rxLength.fill(0);
+    },
+  }),
+  broken('N13', 'becomes an interface before it is ready', {
+    attach(sc, options) {
+      attached(sc).done = false;
+      const error = XX.attach(sc, options);
+      attached(sc).done = true;
+      return error;
+    },
+    init(ifp) {
+      const sc = ifp.if_softc as xx_softc;
+      if (attached(sc).done) return XX.init(ifp);
+      NW_SIGLOCK(ifp.if_snd_ex!, sc.iopkt);
+      ifp.if_flags_tx |= IFF_RUNNING;
+      NW_SIGUNLOCK(ifp.if_snd_ex!, sc.iopkt);
+      ifp.if_flags |= IFF_RUNNING;
+      return EOK;
     },
   }),
   broken('N16', 'a card without an address becomes an interface', {

@@ -8,7 +8,7 @@ import { M_DONTWAIT, MT_DATA, m_freem, m_getcl_wtp, m_set_rcvif, mbuf_phys } fro
 import { XX } from '../../iopkt/testing-driver.ts';
 import type { xx_softc } from '../../iopkt/testing-softc.ts';
 import type { nw_work_thread } from '../../iopkt/threads.ts';
-import { M_PKTHDR, type Mbuf } from '../../mbuf/mbuf.ts';
+import { M_PKTHDR, type Mbuf, MCLBYTES } from '../../mbuf/mbuf.ts';
 import { type BrokenDriver, broken } from './broken.ts';
 
 const LONG = 1400;
@@ -18,16 +18,21 @@ const FCS = 4;
 
 type Receive = (sc: xx_softc, wtp: nw_work_thread) => void;
 
-/** The receive function, whose way to hand a packet up is another. */
-function receiving(handUp: (ifp: ifnet, m: Mbuf, sc: xx_softc, wtp: nw_work_thread) => void): Receive {
+/** The receive function, whose way to hand a packet up is another; at most `most` packets at a time: as many as its ring has, none longer than `longest`. */
+export function receiving(
+  handUp: (ifp: ifnet, m: Mbuf, sc: xx_softc, wtp: nw_work_thread) => void,
+  { most = 32, longest = MCLBYTES }: { most?: number; longest?: number } = {},
+): Receive {
   return (sc, wtp) => {
     const { card } = sc;
     const ifp = sc.sc_ec.ec_if;
-    for (let length = card.rxLength[sc.rxNext]; length > 0; length = card.rxLength[sc.rxNext]) {
+    for (let i = 0; i < most && card.rxLength[sc.rxNext] > 0; i++) {
+      const length = card.rxLength[sc.rxNext];
       const slot = sc.rxNext;
       sc.rxNext = (slot + 1) % card.slots;
       const fresh = m_getcl_wtp(M_DONTWAIT, MT_DATA, M_PKTHDR, wtp);
-      if (fresh === null) {
+      if (fresh === null || length > longest) {
+        m_freem(fresh);
         ifp.if_ierrors++;
         card.rxLength[slot] = 0;
         continue;
@@ -48,10 +53,16 @@ function receiving(handUp: (ifp: ifnet, m: Mbuf, sc: xx_softc, wtp: nw_work_thre
 function hasty(sc: xx_softc, wtp: nw_work_thread): void {
   const { card } = sc;
   const ifp = sc.sc_ec.ec_if;
-  for (let length = card.rxLength[sc.rxNext]; length > 0; length = card.rxLength[sc.rxNext]) {
+  for (let i = 0; i < card.slots && card.rxLength[sc.rxNext] > 0; i++) {
+    const length = card.rxLength[sc.rxNext];
     const slot = sc.rxNext;
     const m = sc.rx[slot]!;
     sc.rxNext = (slot + 1) % card.slots;
+    if (length > MCLBYTES) {
+      ifp.if_ierrors++;
+      card.rxLength[slot] = 0;
+      continue;
+    }
     m.length = m.packetLength = length;
     m_set_rcvif(m, ifp);
     ifp.if_ipackets++;
@@ -65,7 +76,7 @@ function hasty(sc: xx_softc, wtp: nw_work_thread): void {
 }
 
 /** start, before which packets of some kind are freed and nobody is told. */
-function losing(which: (m: Mbuf) => boolean): (ifp: ifnet) => void {
+export function losing(which: (m: Mbuf) => boolean): (ifp: ifnet) => void {
   return (ifp) => {
     if ((ifp.if_flags_tx & IFF_RUNNING) !== 0) {
       for (let m = IFQ_POLL(ifp.if_snd); m !== null && which(m); m = IFQ_POLL(ifp.if_snd))

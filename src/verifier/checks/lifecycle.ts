@@ -14,10 +14,10 @@ export const LIFECYCLE_CHECKS: readonly Check[] = [
   { rules: ['P01'], bound: 'io-pkt', run: initAgain },
   { rules: ['P02'], bound: 'io-pkt', run: initWhileDying },
   { rules: ['P03'], bound: 'io-pkt', run: stopAndInit },
-  { rules: ['I01'], bound: 'any', run: handlerAfterStop },
-  { rules: ['F01'], bound: 'any', run: noResources },
-  { rules: ['F02'], bound: 'any', run: detach },
-  { rules: ['N12'], bound: 'any', run: quietAfterStop },
+  { rules: ['I01'], bound: 'stopping', run: handlerAfterStop },
+  { rules: ['F01'], bound: 'stopping', run: noResources },
+  { rules: ['F02'], bound: 'stopping', run: detach },
+  { rules: ['N12'], bound: 'stopping', run: quietAfterStop },
   { rules: ['N16'], bound: 'any', run: badAddress },
 ];
 
@@ -147,8 +147,8 @@ function noResources(trial: Trial): void {
   }
 }
 
-/** Wrong options of io-pkt drivers: attach fails, says so, and leaves nothing. */
-function badOptions(trial: Trial): void {
+/** Wrong options of drivers that io-pkt loads: attach fails, says so, and leaves nothing. */
+export function badOptions(trial: Trial): void {
   const rig = trial.rigUp();
   if (rig.ioOrNull === null) return;
   const before = rig.census();

@@ -16,9 +16,9 @@ export const RECEIVE_CHECKS: readonly Check[] = [
   { rules: ['P08'], bound: 'io-pkt', run: lengths },
   { rules: ['P09'], bound: 'io-pkt', run: touched },
   { rules: ['P10'], bound: 'io-pkt', run: bridged },
-  { rules: ['N15'], bound: 'io-pkt', run: boundaries },
-  { rules: ['B01'], bound: 'any', run: buffers },
-  { rules: ['F09'], bound: 'io-pkt', run: counters },
+  { rules: ['N15'], bound: 'loaded', run: boundaries },
+  { rules: ['B01'], bound: 'any', unloads: true, run: buffers },
+  { rules: ['F09'], bound: 'loaded', run: counters },
 ];
 
 function noBuffer(trial: Trial): void {

@@ -5,7 +5,7 @@ import { DROP_QDISC_RESET } from '../../net/drop-reason.ts';
 import { compare, padded } from '../../scenario/frames.ts';
 import { NUMBERS } from '../numbers.ts';
 import type { Rig } from '../rig.ts';
-import type { Check, Trial } from '../trial.ts';
+import { type Check, Found, type Trial } from '../trial.ts';
 
 const SECOND = 1_000_000_000;
 /** More than any ring and queue here would take at once without waiting. */
@@ -15,7 +15,7 @@ export const TRANSMIT_CHECKS: readonly Check[] = [
   { rules: ['P05'], bound: 'io-pkt', run: everyPath },
   { rules: ['P06'], bound: 'io-pkt', run: fragments },
   { rules: ['N09'], bound: 'any', run: freed },
-  { rules: ['N10'], bound: 'any', run: wakes },
+  { rules: ['N10'], bound: 'stopping', run: wakes },
   { rules: ['B07'], bound: 'any', run: accounted },
 ];
 
@@ -85,7 +85,17 @@ function freed(trial: Trial): void {
   const rig = trial.working();
   for (let i = 0; i < 3; i++) rig.send(rig.frameOut());
   const empty = rig.until(() => rig.held === 0, NUMBERS.freedNs);
+  if (!empty && rig.kind === 'io-net' && !freedByTraffic(rig))
+    throw new Found('S02', 'idle', `${rig.held} packets that were sent do not come back by tx_done at all`);
   trial.expect(empty, 'idle', `${rig.held} packets that were sent are still held after 3 s without traffic`);
+}
+
+function freedByTraffic(rig: Rig): boolean {
+  const { held } = rig;
+  rig.send(rig.frameOut());
+  rig.deliver(rig.frameIn());
+  rig.run(SECOND);
+  return rig.held < held;
 }
 
 function wakes(trial: Trial): void {

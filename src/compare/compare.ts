@@ -1,0 +1,180 @@
+// `softnet compare`: two drivers for one card through the same scenarios and the same traffic. What differs on the wire, what each
+// costs, where the ways part, and how much of that hangs on the cost table.
+
+import { X86_DESKTOP } from '../kernel/profile.ts';
+import { DRIVER_SCENARIOS } from '../scenario/driver/all.ts';
+import { driverNamed, type ScenarioDriverName } from '../scenario/drivers.ts';
+import { modelSubject } from '../scenario/model-subject.ts';
+import { runScenarios } from '../scenario/run.ts';
+import { verify } from '../verifier/run.ts';
+import { subjectsNamed } from '../verifier/subjects.ts';
+import { comparedChip, comparedDriver, modelOf } from './drivers.ts';
+import { type Figures, measureLoad, WORKLOADS } from './figures.ts';
+import { type Conclusions, conclude, type SensitivityRow, sensitivity } from './sensitivity.ts';
+import { type Crossover, crossovers, type Pair, type SweepPoint, sweep } from './sweep.ts';
+import { driveWire, type WireResult } from './wire.ts';
+
+/** What `--quick` leaves of a sweep. */
+const QUICK_SIZES = [60, 508, 1514];
+const QUICK_RATES = [100e6, 1000e6];
+/** Frames a second at which the figures are taken: few enough that neither driver has to lose any. */
+const FIGURES_PPS = 2000;
+
+export interface CompareOptions {
+  chip?: string | null;
+  /** Frames through the wire comparison. Default 100,000. */
+  frames?: number;
+  seed?: number;
+  /** Parts that take long. Default true, false, true. */
+  sweep?: boolean;
+  sensitivity?: boolean;
+  rules?: boolean;
+  /** Fewer scenarios' frames, sizes and rates: a first impression. */
+  quick?: boolean;
+  progress?: (what: string) => void;
+}
+
+export interface ScenarioPair {
+  scenario: string;
+  /** Outcome and, unless it passed, why; `-`: it makes no sense for this driver. */
+  old: string;
+  next: string;
+}
+
+export interface Comparison {
+  old: ScenarioDriverName;
+  next: ScenarioDriverName;
+  chip: string;
+  seed: number;
+  scenarios: ScenarioPair[];
+  wire: { old: WireResult; next: WireResult; identical: boolean };
+  /** Both drivers, each workload, frames of 60 and 1514 bytes at a load that both carry, x86-desktop, 100 Mbit/s. */
+  figures: { old: Figures; next: Figures }[];
+  /** Ids of the rules each breaks; null: not looked at. */
+  rules: { old: string[]; next: string[] } | null;
+  sweep: SweepPoint[] | null;
+  crossovers: Crossover[] | null;
+  conclusions: Conclusions;
+  sensitivity: SensitivityRow[] | null;
+}
+
+/** Throws RangeError on names that there are none of. */
+export async function compareDrivers(
+  oldName: string,
+  nextName: string,
+  options: CompareOptions = {},
+): Promise<Comparison> {
+  const { seed = 1, quick = false, progress = () => {} } = options;
+  const old = comparedDriver(oldName);
+  const next = comparedDriver(nextName);
+  const chip = comparedChip(old, next, options.chip ?? null);
+  const pair: Pair = { old, next, chip, seed };
+  const scenarios = await compareScenarios(pair, quick, progress);
+  const wire = compareWire(pair, options.frames ?? (quick ? 2_000 : 100_000), progress);
+  const figures = compareFigures(pair, progress);
+  const rules =
+    options.rules === false
+      ? null
+      : { old: brokenRules(old, chip, seed, progress), next: brokenRules(next, chip, seed, progress) };
+  const swept = { progress, ...(quick ? { sizes: QUICK_SIZES, rates: QUICK_RATES } : {}) };
+  const points = options.sweep === false ? null : sweep(pair, swept);
+  progress('conclusions');
+  const conclusions = conclude(pair);
+  return {
+    ...pair,
+    scenarios,
+    wire,
+    figures,
+    rules,
+    sweep: points,
+    crossovers: points === null ? null : crossovers(pair, swept),
+    conclusions,
+    sensitivity: options.sensitivity === true ? sensitivity(pair, conclusions, progress) : null,
+  };
+}
+
+/** Nothing that both are to do went another way. */
+export function agrees({ scenarios, wire }: Comparison): boolean {
+  return (
+    wire.identical && !scenarios.some(({ old, next }) => old.startsWith('fail') || next.startsWith('fail'))
+  );
+}
+
+async function compareScenarios(
+  { old, next, chip, seed }: Pair,
+  quick: boolean,
+  progress: (what: string) => void,
+): Promise<ScenarioPair[]> {
+  const able = (driver: ScenarioDriverName): string[] =>
+    driverNamed(driver)
+      .scenarios(subjectName(chip))
+      .map(({ name }) => name)
+      .filter((name) => !(quick && name === 'long run'));
+  const run = async (driver: ScenarioDriverName, scenario: string): Promise<string> => {
+    if (!able(driver).includes(scenario)) return '-';
+    progress(`${scenario}, ${driver}`);
+    const model = modelOf(chip);
+    const [result] = await runScenarios(modelSubject(chip, model), {
+      names: [scenario],
+      seed,
+      makeDriver: driverNamed(driver).makeDriver,
+    });
+    return result.outcome === 'fail' ? `fail: ${result.detail}` : result.outcome;
+  };
+  const pairs: ScenarioPair[] = [];
+  for (const { name } of DRIVER_SCENARIOS) {
+    const row = { scenario: name, old: await run(old, name), next: await run(next, name) };
+    if (row.old !== '-' || row.next !== '-') pairs.push(row);
+  }
+  return pairs;
+}
+
+/** The scenarios call the Am79C973 after the lab file's usual card. */
+function subjectName(chip: string): string {
+  return chip === 'am79c973' ? 'pcnet' : chip;
+}
+
+function compareWire(pair: Pair, frames: number, progress: (what: string) => void): Comparison['wire'] {
+  const drive = (driver: ScenarioDriverName): WireResult =>
+    driveWire(driver, pair.chip, frames, pair.seed, (done) =>
+      progress(`wire, ${driver}: ${done} of ${frames}`),
+    );
+  const old = drive(pair.old);
+  const next = drive(pair.next);
+  const same = (side: 'out' | 'up'): boolean =>
+    old[side].difference === '' && next[side].difference === '' && old[side].hash === next[side].hash;
+  return { old, next, identical: same('out') && same('up') };
+}
+
+function compareFigures(pair: Pair, progress: (what: string) => void): Comparison['figures'] {
+  return WORKLOADS.flatMap((workload) =>
+    [60, 1514].map((frameBytes) => {
+      progress(`${workload} ${frameBytes} bytes`);
+      const measure = (driver: ScenarioDriverName): Figures =>
+        measureLoad({
+          driver,
+          chip: pair.chip,
+          seed: pair.seed,
+          profile: X86_DESKTOP,
+          workload,
+          frameBytes,
+          bitsPerSecond: 100e6,
+          framesPerSecond: FIGURES_PPS,
+        });
+      return { old: measure(pair.old), next: measure(pair.next) };
+    }),
+  );
+}
+
+function brokenRules(
+  driver: ScenarioDriverName,
+  chip: string,
+  seed: number,
+  progress: (what: string) => void,
+): string[] {
+  const [subject] = subjectsNamed(driver, null).filter((each) => each.chip.toLowerCase() === chip);
+  // The verifier has a few chips of each family: another one will do.
+  const chosen = subject ?? subjectsNamed(driver, null)[0];
+  const { findings } = verify(chosen, { seed, onCheck: (_, rule) => progress(`rules, ${driver}: ${rule}`) });
+  return findings.map(({ rule }) => rule);
+}
