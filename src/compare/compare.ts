@@ -136,9 +136,13 @@ function subjectName(chip: string): string {
 
 function compareWire(pair: Pair, frames: number, progress: (what: string) => void): Comparison['wire'] {
   const drive = (driver: ScenarioDriverName): WireResult =>
-    driveWire(driver, pair.chip, frames, pair.seed, (done) =>
-      progress(`wire, ${driver}: ${done} of ${frames}`),
-    );
+    driveWire({
+      driver,
+      chip: pair.chip,
+      frames,
+      seed: pair.seed,
+      progress: (done) => progress(`wire, ${driver}: ${done} of ${frames}`),
+    });
   const old = drive(pair.old);
   const next = drive(pair.next);
   const same = (side: 'out' | 'up'): boolean =>

@@ -8,7 +8,7 @@ import type { ScenarioDriver } from '../scenario/bench.ts';
 import type { ScenarioDriverName } from '../scenario/drivers.ts';
 import type { FarEnd } from '../scenario/far-end.ts';
 import { openModel } from '../scenario/model-subject.ts';
-import type { Subject } from '../scenario/subject.ts';
+import type { Subject, SubjectOptions } from '../scenario/subject.ts';
 import { type ChargeCounts, countCharges } from './charges.ts';
 import { makerOf, modelOf } from './drivers.ts';
 
@@ -27,6 +27,8 @@ export interface RigOptions {
   /** Of the cable; default what the chip's port runs at. */
   bitsPerSecond?: number;
   seed?: number;
+  /** Wraps the far end's plug: what is wrong with the wire. */
+  wire?: SubjectOptions['wire'];
 }
 
 /** Counters at one moment. */
@@ -57,8 +59,8 @@ export class CompareRig {
     const { profile, counts } = countCharges(options.profile ?? IDEAL);
     this.counts = counts;
     const model = modelOf(options.chip);
-    const { seed, bitsPerSecond } = options;
-    this.subject = openModel(options.chip, model, profile, { seed, bitsPerSecond });
+    const { seed, bitsPerSecond, wire } = options;
+    this.subject = openModel(options.chip, model, profile, { seed, bitsPerSecond, wire });
     const { machine, layer, bus, pci, far } = this.subject;
     this.machine = machine;
     this.clock = machine.clock as VirtualClock;

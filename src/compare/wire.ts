@@ -10,7 +10,7 @@ import type { ScenarioDriverName } from '../scenario/drivers.ts';
 import { BROADCAST, compare, padded, testFrame } from '../scenario/frames.ts';
 import { HostEnd } from '../scenario/host-end.ts';
 import { FAR_MAC } from '../scenario/subject.ts';
-import { CompareRig } from './rig.ts';
+import { CompareRig, type RigOptions } from './rig.ts';
 
 const MS = 1_000_000;
 /** Frames of a burst, at most: no ring runs over. */
@@ -81,15 +81,21 @@ class Side {
   }
 }
 
-/** Sends about `frames` frames, half of them each way. */
-export function driveWire(
-  driver: ScenarioDriverName,
-  chip: string,
-  frames: number,
-  seed: number,
-  progress: (done: number) => void = () => {},
-): WireResult {
-  const rig = new CompareRig({ driver, chip, seed });
+export interface WireOptions {
+  driver: ScenarioDriverName;
+  chip: string;
+  /** Both ways together, about. */
+  frames: number;
+  seed: number;
+  progress?: (done: number) => void;
+  /** What is wrong with the wire, for tests that want a difference. */
+  wire?: RigOptions['wire'];
+}
+
+/** Sends the frames, half of them each way. */
+export function driveWire(options: WireOptions): WireResult {
+  const { driver, frames, seed, progress = () => {} } = options;
+  const rig = new CompareRig(options);
   const host = new HostEnd(rig.machine, rig.subject.layer);
   const random = new Random(seed, 'compare/wire');
   const [out, up] = [new Side(), new Side()];
