@@ -285,7 +285,7 @@ export class TxQueue {
   }
 
   private next(qdisc: Qdisc): Mbuf | null {
-    const m = this.takeRequeued() ?? qdisc.dequeue();
+    const m = this.takeRequeued() ?? qdisc.dequeue(this.onDrop);
     if (m === null && qdisc.length > 0 && qdisc.nextTimeNs > 0) {
       this.device.layer.machine.clock.arm(this.watchdog, qdisc.nextTimeNs);
     }
