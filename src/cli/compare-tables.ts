@@ -85,8 +85,10 @@ function figuresText({ figures, old, next }: Comparison): string {
 
 function rulesText({ rules, old, next }: Comparison): string {
   if (rules === null) return '';
-  const say = (driver: string, broken: readonly string[]): string =>
-    `  ${driver}: ${broken.length === 0 ? 'breaks none' : `breaks ${broken.join(', ')} (softnet verify ${driver})`}`;
+  const say = (driver: string, broken: readonly string[] | null): string =>
+    broken === null
+      ? `  ${driver}: softnet verify FILE says it, on the made-up card`
+      : `  ${driver}: ${broken.length === 0 ? 'breaks none' : `breaks ${broken.join(', ')} (softnet verify ${driver})`}`;
   return ['rules for drivers', say(old, rules.old), say(next, rules.next)].join('\n');
 }
 

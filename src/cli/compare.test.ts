@@ -1,6 +1,6 @@
 // The command: its tables, JSON, pictures, exit status, and what it says of wrong names.
 
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
@@ -91,4 +91,18 @@ test('wrong names', async () => {
   expect((await run('pcn', 'speedo')).err).toContain('drive no card that is the same');
   expect((await run('pcn', 'pcnet32', '--chip', 'ne2k')).err).toContain('they do: am79c973, am79c970a');
   expect((await run('pcn')).code).not.toBe(0);
+});
+
+test("a driver of somebody's own, from a file", async () => {
+  const source = new URL('../drivers/pcn/pcn.ts', import.meta.url).href;
+  const path = join(folder, 'mine.mjs');
+  writeFileSync(path, `export { pcnModule as default } from ${JSON.stringify(source)};\n`);
+  const { code, out, err } = await run('devn-pcnet', path, '--quick', '--no-sweep', '--frames', '100');
+  expect(code, err).toBe(0);
+  expect(out).toContain('devn-pcnet (old) and mine.mjs (new) on am79c973');
+  expect(out).toContain('the same frames, byte for byte and in order');
+  const nothing = join(folder, 'nothing.mjs');
+  writeFileSync(nothing, 'export default {};\n');
+  expect((await run('pcn', nothing)).err).toContain('is to have iopkt_drvr_entry or io_net_dll_entry');
+  expect((await run('pcn', join(folder, 'none.mjs'))).code).toBe(1);
 });

@@ -1,10 +1,13 @@
 // `softnet compare`: two drivers for one card, as tables, as JSON, as pictures.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { runBench } from '../bench/index.ts';
 import { BENCH_DRIVERS, type BenchDriver } from '../bench/path.ts';
 import { agrees, type Comparison, compareDrivers } from '../compare/compare.ts';
+import { type ComparedDriver, ownDriver, treeDriver } from '../compare/drivers.ts';
+import type { DriverModule } from '../iopkt/entry.ts';
 import { benchTable } from './bench.ts';
 import { comparisonText } from './compare-tables.ts';
 import { EXIT_LAB_FAILED, EXIT_OK, type Io, UserError } from './io.ts';
@@ -32,7 +35,8 @@ export async function compareCommand(
   const progress = new Progress(io);
   let comparison: Comparison;
   try {
-    comparison = await compareDrivers(old, next, { ...options, progress: (what) => progress.say(what) });
+    const drivers = [await driverOf(old), await driverOf(next)] as const;
+    comparison = await compareDrivers(...drivers, { ...options, progress: (what) => progress.say(what) });
   } catch (error) {
     if (error instanceof RangeError) throw new UserError(error.message);
     throw error;
@@ -48,6 +52,20 @@ export async function compareCommand(
     if (wall !== null) io.out(`\nwall clock, this machine, this run\n${benchTable(wall)}`);
   }
   return agrees(comparison) ? EXIT_OK : EXIT_LAB_FAILED;
+}
+
+/** One of the tree by its name, or a file whose default export is what a driver's file exports. */
+async function driverOf(name: string): Promise<ComparedDriver> {
+  if (!/[/\\.]/.test(name)) return treeDriver(name);
+  let module: Partial<DriverModule> | undefined;
+  try {
+    module = ((await import(pathToFileURL(name).href)) as { default?: Partial<DriverModule> }).default;
+  } catch (error) {
+    throw new UserError(`${name}: ${(error as Error).message}`);
+  }
+  if (module?.iopkt_drvr_entry === undefined && module?.io_net_dll_entry === undefined)
+    throw new UserError(`${name}: its default export is to have iopkt_drvr_entry or io_net_dll_entry`);
+  return ownDriver(basename(name), module as DriverModule);
 }
 
 async function wallClock(io: Io, names: readonly string[], { quick }: CompareCommandOptions) {

@@ -142,7 +142,7 @@ export function makeProgram(io: Io, exit: (code: number) => void): Command {
     .description(
       'Runs two drivers for one card through the same scenarios and the same traffic: what differs on the wire, and what each costs.',
     )
-    .argument('<old>', `one driver: ${SCENARIO_DRIVERS.join(', ')}`)
+    .argument('<old>', `one driver: ${SCENARIO_DRIVERS.join(', ')}, or a file`)
     .argument('<new>', 'the other')
     .option('--chip <chip>', 'the card (default: i82559er or am79c973)')
     .option('--frames <n>', 'frames through the wire comparison (default: 100000)', wholeNumber)
@@ -164,6 +164,7 @@ export function makeProgram(io: Io, exit: (code: number) => void): Command {
         'softnet compare devn-pcnet pcn --chip am79c970a --quick',
         'softnet compare devn-speedo speedo --sensitivity --plots plots',
         'softnet compare pcnet32 pcn --json',
+        'softnet compare devn-pcnet ./my-driver.mjs',
       ),
     );
 

@@ -1,11 +1,14 @@
 // The comparison itself: it sees what differs, its counts are the machine's, and a seed repeats it.
 
 import { describe, expect, test } from 'vitest';
+import { pcnetModule } from '../drivers/devn-pcnet/pcnet.ts';
+import { pcnModule } from '../drivers/pcn/pcn.ts';
+import type { DriverModule } from '../iopkt/entry.ts';
 import { LOW_POWER, X86_DESKTOP } from '../kernel/profile.ts';
 import { FRAME_START, type Frame } from '../wire/frame.ts';
 import type { Medium } from '../wire/medium.ts';
 import { CHARGES, countCharges } from './charges.ts';
-import { comparedChip, comparedDriver } from './drivers.ts';
+import { comparedChip, ownDriver, treeDriver } from './drivers.ts';
 import { measureLoad } from './figures.ts';
 import { driveWire } from './wire.ts';
 
@@ -38,7 +41,9 @@ describe('wire', () => {
     ['devn-speedo', 'speedo', 'i82557b'],
     ['pcnet32', 'pcn', 'am79c973'],
   ] as const)('%s and %s on the %s send and take the same frames', (old, next, chip) => {
-    const [a, b] = [old, next].map((driver) => driveWire({ driver, chip, frames: 1500, seed: SEED }));
+    const [a, b] = [old, next].map((driver) =>
+      driveWire({ driver: treeDriver(driver), chip, frames: 1500, seed: SEED }),
+    );
     expect([a.out.difference, a.up.difference, b.out.difference, b.up.difference]).toEqual(['', '', '', '']);
     expect([a.out.hash, a.up.hash]).toEqual([b.out.hash, b.up.hash]);
     expect(a.out.came).toBeGreaterThan(500);
@@ -47,7 +52,7 @@ describe('wire', () => {
 
   const drive = (tamper: (frame: Frame, number: number) => boolean) =>
     driveWire({
-      driver: 'speedo',
+      driver: treeDriver('speedo'),
       chip: 'i82559er',
       frames: 400,
       seed: SEED,
@@ -71,7 +76,7 @@ describe('wire', () => {
 
   test('the same seed gives the same hash, another seed another', () => {
     const hash = (seed: number): string =>
-      driveWire({ driver: 'pcn', chip: 'am79c973', frames: 300, seed }).out.hash;
+      driveWire({ driver: treeDriver('pcn'), chip: 'am79c973', frames: 300, seed }).out.hash;
     expect(hash(1)).toBe(hash(1));
     expect(hash(2)).not.toBe(hash(1));
   });
@@ -79,7 +84,7 @@ describe('wire', () => {
 
 describe('figures', () => {
   const load = {
-    driver: 'devn-speedo',
+    driver: treeDriver('devn-speedo'),
     chip: 'i82559er',
     profile: X86_DESKTOP,
     workload: 'receive',
@@ -128,10 +133,25 @@ test('a counting profile costs what the profile costs', () => {
 });
 
 test('names are checked, and the ones there are given', () => {
-  expect(() => comparedDriver('e1000')).toThrow(/no driver is called "e1000"; there are: pcnet32, pcn/);
-  expect(() => comparedChip('pcn', 'speedo', null)).toThrow(/drive no card that is the same/);
-  expect(() => comparedChip('pcn', 'pcnet32', 'i82557b')).toThrow(/they do: am79c973, am79c970a/);
-  expect(() => comparedChip('pcn', 'pcnet32', 'qemu:pcnet')).toThrow(/softnet scenarios --driver pcnet32/);
-  expect(comparedChip('devn-speedo', 'speedo', null)).toBe('i82559er');
-  expect(comparedChip('devn-pcnet', 'pcn', 'AM79C970A')).toBe('am79c970a');
+  const [pcn, pcnet32, speedo] = ['pcn', 'pcnet32', 'speedo'].map((name) => treeDriver(name));
+  expect(() => treeDriver('e1000')).toThrow(/no driver is called "e1000"; there are: pcnet32, pcn/);
+  expect(() => comparedChip(pcn, speedo, null)).toThrow(/drive no card that is the same/);
+  expect(() => comparedChip(pcn, pcnet32, 'i82557b')).toThrow(/they do: am79c973, am79c970a/);
+  expect(() => comparedChip(pcn, pcnet32, 'qemu:pcnet')).toThrow(/softnet scenarios --driver pcnet32/);
+  expect(comparedChip(treeDriver('devn-speedo'), speedo, null)).toBe('i82559er');
+  expect(comparedChip(treeDriver('devn-pcnet'), pcn, 'AM79C970A')).toBe('am79c970a');
+});
+
+test.each([
+  ['for io-pkt', pcnModule],
+  ['for io-net', pcnetModule as DriverModule],
+])("a driver of somebody's own, %s", (_kind, module) => {
+  const own = ownDriver('mine.mjs', module);
+  const chip = comparedChip(own, treeDriver('pcn'), 'am79c970a');
+  const [mine, pcn] = [own, treeDriver('pcn')].map((driver) =>
+    driveWire({ driver, chip, frames: 300, seed: SEED }),
+  );
+  expect([mine.driver, mine.out.difference, mine.up.difference]).toEqual(['mine.mjs', '', '']);
+  expect(mine.out.hash).toBe(pcn.out.hash);
+  expect(own.scenarios(chip)).toContain('every size');
 });

@@ -3,12 +3,11 @@
 
 import { X86_DESKTOP } from '../kernel/profile.ts';
 import { DRIVER_SCENARIOS } from '../scenario/driver/all.ts';
-import { driverNamed, type ScenarioDriverName } from '../scenario/drivers.ts';
 import { modelSubject } from '../scenario/model-subject.ts';
 import { runScenarios } from '../scenario/run.ts';
 import { verify } from '../verifier/run.ts';
 import { subjectsNamed } from '../verifier/subjects.ts';
-import { comparedChip, comparedDriver, modelOf } from './drivers.ts';
+import { type ComparedDriver, comparedChip, modelOf } from './drivers.ts';
 import { type Figures, measureLoad, WORKLOADS } from './figures.ts';
 import { type Conclusions, conclude, type SensitivityRow, sensitivity } from './sensitivity.ts';
 import { type Crossover, crossovers, type Pair, type SweepPoint, sweep } from './sweep.ts';
@@ -42,31 +41,29 @@ export interface ScenarioPair {
 }
 
 export interface Comparison {
-  old: ScenarioDriverName;
-  next: ScenarioDriverName;
+  old: string;
+  next: string;
   chip: string;
   seed: number;
   scenarios: ScenarioPair[];
   wire: { old: WireResult; next: WireResult; identical: boolean };
   /** Both drivers, each workload, frames of 60 and 1514 bytes at a load that both carry, x86-desktop, 100 Mbit/s. */
   figures: { old: Figures; next: Figures }[];
-  /** Ids of the rules each breaks; null: not looked at. */
-  rules: { old: string[]; next: string[] } | null;
+  /** Ids of the rules each breaks; null: not looked at, or by a driver that is not of the tree. */
+  rules: { old: string[] | null; next: string[] | null } | null;
   sweep: SweepPoint[] | null;
   crossovers: Crossover[] | null;
   conclusions: Conclusions;
   sensitivity: SensitivityRow[] | null;
 }
 
-/** Throws RangeError on names that there are none of. */
+/** Throws RangeError when the two drive no such card. */
 export async function compareDrivers(
-  oldName: string,
-  nextName: string,
+  old: ComparedDriver,
+  next: ComparedDriver,
   options: CompareOptions = {},
 ): Promise<Comparison> {
   const { seed = 1, quick = false, progress = () => {} } = options;
-  const old = comparedDriver(oldName);
-  const next = comparedDriver(nextName);
   const chip = comparedChip(old, next, options.chip ?? null);
   const pair: Pair = { old, next, chip, seed };
   const scenarios = await compareScenarios(pair, quick, progress);
@@ -81,7 +78,7 @@ export async function compareDrivers(
   progress('conclusions');
   const conclusions = conclude(pair);
   return {
-    ...pair,
+    ...{ old: old.name, next: next.name, chip, seed },
     scenarios,
     wire,
     figures,
@@ -105,19 +102,13 @@ async function compareScenarios(
   quick: boolean,
   progress: (what: string) => void,
 ): Promise<ScenarioPair[]> {
-  const able = (driver: ScenarioDriverName): string[] =>
-    driverNamed(driver)
-      .scenarios(subjectName(chip))
-      .map(({ name }) => name)
-      .filter((name) => !(quick && name === 'long run'));
-  const run = async (driver: ScenarioDriverName, scenario: string): Promise<string> => {
-    if (!able(driver).includes(scenario)) return '-';
-    progress(`${scenario}, ${driver}`);
-    const model = modelOf(chip);
-    const [result] = await runScenarios(modelSubject(chip, model), {
+  const run = async (driver: ComparedDriver, scenario: string): Promise<string> => {
+    if (!driver.scenarios(chip).includes(scenario) || (quick && scenario === 'long run')) return '-';
+    progress(`${scenario}, ${driver.name}`);
+    const [result] = await runScenarios(modelSubject(chip, modelOf(chip)), {
       names: [scenario],
       seed,
-      makeDriver: driverNamed(driver).makeDriver,
+      makeDriver: driver.makeDriver,
     });
     return result.outcome === 'fail' ? `fail: ${result.detail}` : result.outcome;
   };
@@ -129,19 +120,14 @@ async function compareScenarios(
   return pairs;
 }
 
-/** The scenarios call the Am79C973 after the lab file's usual card. */
-function subjectName(chip: string): string {
-  return chip === 'am79c973' ? 'pcnet' : chip;
-}
-
 function compareWire(pair: Pair, frames: number, progress: (what: string) => void): Comparison['wire'] {
-  const drive = (driver: ScenarioDriverName): WireResult =>
+  const drive = (driver: ComparedDriver): WireResult =>
     driveWire({
       driver,
       chip: pair.chip,
       frames,
       seed: pair.seed,
-      progress: (done) => progress(`wire, ${driver}: ${done} of ${frames}`),
+      progress: (done) => progress(`wire, ${driver.name}: ${done} of ${frames}`),
     });
   const old = drive(pair.old);
   const next = drive(pair.next);
@@ -154,7 +140,7 @@ function compareFigures(pair: Pair, progress: (what: string) => void): Compariso
   return WORKLOADS.flatMap((workload) =>
     [60, 1514].map((frameBytes) => {
       progress(`${workload} ${frameBytes} bytes`);
-      const measure = (driver: ScenarioDriverName): Figures =>
+      const measure = (driver: ComparedDriver): Figures =>
         measureLoad({
           driver,
           chip: pair.chip,
@@ -171,14 +157,18 @@ function compareFigures(pair: Pair, progress: (what: string) => void): Compariso
 }
 
 function brokenRules(
-  driver: ScenarioDriverName,
+  driver: ComparedDriver,
   chip: string,
   seed: number,
   progress: (what: string) => void,
-): string[] {
-  const [subject] = subjectsNamed(driver, null).filter((each) => each.chip.toLowerCase() === chip);
+): string[] | null {
+  if (!driver.known) return null;
+  const subjects = subjectsNamed(driver.name, null);
   // The verifier has a few chips of each family: another one will do.
-  const chosen = subject ?? subjectsNamed(driver, null)[0];
-  const { findings } = verify(chosen, { seed, onCheck: (_, rule) => progress(`rules, ${driver}: ${rule}`) });
+  const subject = subjects.find((each) => each.chip.toLowerCase() === chip) ?? subjects[0];
+  const { findings } = verify(subject, {
+    seed,
+    onCheck: (_, rule) => progress(`rules, ${driver.name}: ${rule}`),
+  });
   return findings.map(({ rule }) => rule);
 }

@@ -3,9 +3,9 @@
 
 import { HARDIRQ, PROCESS, SOFTIRQ } from '../kernel/cpu.ts';
 import type { CpuProfile } from '../kernel/profile.ts';
-import type { ScenarioDriverName } from '../scenario/drivers.ts';
 import { frameTimeNs } from '../wire/medium.ts';
 import { CHARGES, type Charge } from './charges.ts';
+import type { ComparedDriver } from './drivers.ts';
 import { Feeder, Sender, Sink } from './load.ts';
 import { CompareRig, type Reading } from './rig.ts';
 
@@ -18,7 +18,7 @@ const WARM_NS = 5 * MS;
 const DRAIN_NS = 400 * MS;
 
 export interface LoadOptions {
-  driver: ScenarioDriverName;
+  driver: ComparedDriver;
   chip: string;
   profile: CpuProfile;
   workload: Workload;
@@ -34,7 +34,7 @@ export interface LoadOptions {
 }
 
 export interface Figures {
-  driver: ScenarioDriverName;
+  driver: string;
   workload: Workload;
   frameBytes: number;
   bitsPerSecond: number;
@@ -96,7 +96,7 @@ export function measureLoad(options: LoadOptions): Figures {
   const atCard = lostFrames - Object.values(drops).reduce((sum, count) => sum + count, 0);
   if (atCard > 0) drops['at the card'] = atCard;
   return {
-    driver,
+    driver: driver.name,
     workload,
     frameBytes,
     bitsPerSecond,

@@ -5,12 +5,11 @@ import type { Machine } from '../kernel/machine.ts';
 import { type CpuProfile, IDEAL } from '../kernel/profile.ts';
 import type { NetDevice } from '../net/device.ts';
 import type { ScenarioDriver } from '../scenario/bench.ts';
-import type { ScenarioDriverName } from '../scenario/drivers.ts';
 import type { FarEnd } from '../scenario/far-end.ts';
 import { openModel } from '../scenario/model-subject.ts';
 import type { Subject, SubjectOptions } from '../scenario/subject.ts';
 import { type ChargeCounts, countCharges } from './charges.ts';
-import { makerOf, modelOf } from './drivers.ts';
+import { type ComparedDriver, modelOf } from './drivers.ts';
 
 const MS = 1_000_000;
 /** Descriptors of each ring, the same for all drivers. */
@@ -19,7 +18,7 @@ const RING = 128;
 const LINK_LIMIT_NS = 10_000 * MS;
 
 export interface RigOptions {
-  driver: ScenarioDriverName;
+  driver: ComparedDriver;
   /** By its name in lab files. */
   chip: string;
   /** Default `ideal`. */
@@ -65,7 +64,7 @@ export class CompareRig {
     this.machine = machine;
     this.clock = machine.clock as VirtualClock;
     this.far = far;
-    this.driver = makerOf(options.driver)(layer, { rxRing: RING, txRing: RING }, this.subject);
+    this.driver = options.driver.makeDriver(layer, { rxRing: RING, txRing: RING }, this.subject);
     if (!bus.register(this.driver).includes(pci)) throw this.failure(options, 'does not take it');
     const [device] = layer.devices;
     this.device = device;
@@ -118,6 +117,6 @@ export class CompareRig {
   }
 
   private failure({ driver, chip }: RigOptions, what: string): Error {
-    return new Error(`${driver} on ${chip}: it ${what}; log: ${this.subject.log.join('; ')}`);
+    return new Error(`${driver.name} on ${chip}: it ${what}; log: ${this.subject.log.join('; ')}`);
   }
 }

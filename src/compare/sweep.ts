@@ -2,8 +2,8 @@
 // costs. And where the ways part.
 
 import { type CpuProfile, LOW_POWER, X86_DESKTOP } from '../kernel/profile.ts';
-import type { ScenarioDriverName } from '../scenario/drivers.ts';
 import { frameTimeNs } from '../wire/medium.ts';
+import type { ComparedDriver } from './drivers.ts';
 import { type Figures, measureLoad, type Workload } from './figures.ts';
 
 const MS = 1_000_000;
@@ -16,8 +16,8 @@ const FASTEST = 1000e6;
 export const AHEAD = 1.05;
 
 export interface Pair {
-  old: ScenarioDriverName;
-  next: ScenarioDriverName;
+  old: ComparedDriver;
+  next: ComparedDriver;
   chip: string;
   seed: number;
 }
@@ -95,7 +95,7 @@ export function sweep(pair: Pair, options: SweepOptions = {}): SweepPoint[] {
 /** The most that a driver takes without losing a frame, within 2%. Frames a second. */
 function lossFree(
   pair: Pair,
-  driver: ScenarioDriverName,
+  driver: ComparedDriver,
   profile: CpuProfile,
   frameBytes: number,
   workload: Workload,

@@ -6,10 +6,10 @@
 // the frames only a hash of each is kept.
 
 import { Random } from '../kernel/random.ts';
-import type { ScenarioDriverName } from '../scenario/drivers.ts';
 import { BROADCAST, compare, padded, testFrame } from '../scenario/frames.ts';
 import { HostEnd } from '../scenario/host-end.ts';
 import { FAR_MAC } from '../scenario/subject.ts';
+import type { ComparedDriver } from './drivers.ts';
 import { CompareRig, type RigOptions } from './rig.ts';
 
 const MS = 1_000_000;
@@ -31,7 +31,7 @@ export interface WireSide {
 }
 
 export interface WireResult {
-  driver: ScenarioDriverName;
+  driver: string;
   /** What left the card. */
   out: WireSide;
   /** What reached the protocols. */
@@ -82,7 +82,7 @@ class Side {
 }
 
 export interface WireOptions {
-  driver: ScenarioDriverName;
+  driver: ComparedDriver;
   chip: string;
   /** Both ways together, about. */
   frames: number;
@@ -132,7 +132,7 @@ export function driveWire(options: WireOptions): WireResult {
     done += burst;
     progress(done);
   }
-  return { driver, out: out.report, up: up.report };
+  return { driver: driver.name, out: out.report, up: up.report };
 }
 
 function changeMode(

@@ -7,6 +7,8 @@ import type { Pcnet32Options } from '../drivers/pcnet32/pcnet32.ts';
 import { speedo_dev } from '../drivers/speedo/softc.ts';
 import { ShimDevice } from '../ionet/shim/device.ts';
 import { shimFindings } from '../ionet/shim/findings.ts';
+import type { DriverModule } from '../iopkt/entry.ts';
+import { ErrnoError } from '../iopkt/errno.ts';
 import { IoPkt } from '../iopkt/manager.ts';
 import { DRVCOM_STATS, nic_stats_t, sizeof_nic_stats_t } from '../iopkt/nic.ts';
 import { SIOCGDRVCOM } from '../iopkt/sockio.ts';
@@ -42,30 +44,38 @@ const managers = new WeakMap<DeviceLayer, IoPkt>();
 
 /** Makes a driver of io-pkt's for a scenario. Of the options only ring lengths mean something. */
 export function iopktDriver(name: IopktDriverName): MakeDriver {
-  return (layer, options, subject) => makeDriver(name, layer, options, subject);
+  return (layer, options, subject) =>
+    makeDriver(name, mountOptions(options), managerOf(layer, subject), subject);
 }
 
-function makeDriver(
-  name: IopktDriverName,
-  layer: DeviceLayer,
-  options: Pcnet32Options,
-  subject: Subject,
-): ScenarioDriver {
-  const { bus, pci } = subject;
+/** A driver that is not of the tree: what its file exports, for io-pkt or for io-net. It is mounted without options. */
+export function ownIopktDriver(name: string, module: DriverModule): MakeDriver {
+  const mounted = module.io_net_dll_entry === undefined ? 'devnp-own' : 'devn-own';
+  return (layer, _options, subject) => {
+    const io = managerOf(layer, subject);
+    if (!io.modules.has(`${mounted}.so`)) io.register(`${mounted}.so`, module);
+    return { ...makeDriver(mounted, null, io, subject), name };
+  };
+}
+
+function managerOf(layer: DeviceLayer, { bus }: Subject): IoPkt {
   let io = managers.get(layer);
   if (io === undefined) {
     // Exceptions come out of the run.
     io = new IoPkt(layer, { pci: bus, sigsegv: false, drivers: IOPKT_DRIVERS });
     managers.set(layer, io);
   }
-  const manager = io;
+  return io;
+}
+
+function makeDriver(name: string, options: string | null, manager: IoPkt, { pci }: Subject): ScenarioDriver {
   let interfaces: string[] = [];
   let restarts = 0;
   return {
     name,
     ids: [{ vendorId: pci.vendorId, deviceId: pci.deviceId }],
     probe: () => {
-      interfaces = manager.mount(name, mountOptions(options));
+      interfaces = manager.mount(name, options);
     },
     remove: () => {
       for (const each of interfaces) manager.destroy(each);
@@ -106,14 +116,18 @@ function mountOptions({ rxRing, txRing }: Pcnet32Options): string | null {
   return options.length === 0 ? null : options.join(',');
 }
 
-/** What nicinfo asks for: a driver whose chip counts looks at its counters then. */
+/** What nicinfo asks for: a driver whose chip counts looks at its counters then. All 0 when it has no answer. */
 function nicinfo(io: IoPkt, name: string): nic_stats_t {
   const stats = new nic_stats_t();
-  io.ioctl(name, SIOCGDRVCOM, {
-    ifdc_name: name,
-    ifdc_cmd: DRVCOM_STATS,
-    ifdc_len: sizeof_nic_stats_t,
-    ifdc_data: stats,
-  });
+  try {
+    io.ioctl(name, SIOCGDRVCOM, {
+      ifdc_name: name,
+      ifdc_cmd: DRVCOM_STATS,
+      ifdc_len: sizeof_nic_stats_t,
+      ifdc_data: stats,
+    });
+  } catch (error) {
+    if (!(error instanceof ErrnoError)) throw error;
+  }
   return stats;
 }
