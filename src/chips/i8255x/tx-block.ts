@@ -90,19 +90,21 @@ export class TxBlock {
     const { core } = this;
     const { memory, dynamicTbd } = core;
     const number = dynamicTbd ? MAX_TBDS : memory.u8[at + CB.TBD_NUMBER];
-    const array = core.read32(at + CB.TBD_ARRAY);
-    for (let i = 0; i < number; i++) {
-      const inner = extended && i < INNER_TBDS;
-      if (!inner && array === SIMPLIFIED_TBD_ARRAY) return dynamicTbd ? UNDERRUN : FRAME;
-      const index = extended && !inner ? i - INNER_TBDS : i;
-      const tbd = inner ? at + CB.DATA + TBD_BYTES * index : array + TBD_BYTES * index;
-      if (!core.reaches(tbd, TBD_BYTES)) return FAULT;
+    const inner = extended ? INNER_TBDS : 0;
+    let tbd = at + CB.DATA;
+    for (let i = 0; i < number; i++, tbd += TBD_BYTES) {
+      if (i === inner) {
+        tbd = core.read32(at + CB.TBD_ARRAY);
+        if (tbd === SIMPLIFIED_TBD_ARRAY) return dynamicTbd ? UNDERRUN : FRAME;
+      }
+      // Those inside the block came with it.
+      if (i >= inner && !core.reaches(tbd, TBD_BYTES)) return FAULT;
       const address = core.read32(tbd);
-      const size = core.read16(tbd + 4) & TBD.SIZE;
+      const word = core.read32(tbd + 4);
       // A null pointer says that the driver has not made this one yet: the frame cannot wait for it.
       if (dynamicTbd && address === 0) return UNDERRUN;
-      if (!this.add(address, size)) return FAULT;
-      if ((core.read16(tbd + 6) & TBD.EL) !== 0) return FRAME;
+      if (!this.add(address, word & TBD.SIZE)) return FAULT;
+      if (((word >>> 16) & TBD.EL) !== 0) return FRAME;
     }
     return dynamicTbd ? UNDERRUN : FRAME;
   }

@@ -64,7 +64,7 @@ function work(speedo: speedo_t): boolean {
     if (causes === GONE || (causes === 0 && done === 0)) return true;
     if (causes !== 0) regs.write8(CSR.SCB_STAT_ACK, causes);
     // Out of buffers the receive unit writes no more: all of them are whole, and it begins anew behind the last.
-    speedo_receive(speedo, (causes & RNR) !== 0 ? speedo.rxRing : done);
+    speedo_receive(speedo, (causes & RNR) !== 0 ? speedo_rx_done(speedo) : done);
     if ((causes & RNR) !== 0) speedo_rx_resume(speedo);
     if ((causes & (CX | CNA)) !== 0) complete(speedo);
   }
@@ -113,7 +113,7 @@ function stuck(speedo: speedo_t): boolean {
 /** What was to be sent has failed, what was received is passed up, and the chip is started afresh; or it is lost. */
 function* restart(speedo: speedo_t): ThreadBody {
   speedo_stop(speedo);
-  speedo_receive(speedo, speedo.rxRing);
+  speedo_receive(speedo, speedo_rx_done(speedo));
   let begun = speedo_begin(speedo);
   for (let ms = 0; begun && !speedo_setup_done(speedo); ms++) {
     if (ms === SETUP_MS) begun = false;

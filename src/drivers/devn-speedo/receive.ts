@@ -142,16 +142,14 @@ export function speedo_rx_done(speedo: speedo_t): number {
   return done;
 }
 
-/** Passes up what has arrived, so many frames of it at most, as one list. The thread's. */
-export function speedo_receive(speedo: speedo_t, most: number): void {
+/** Passes up what speedo_rx_done has counted, as one list. The thread's. */
+export function speedo_receive(speedo: speedo_t, done: number): void {
   let list: npkt_t | null = null;
   let last: npkt_t | null = null;
-  for (let i = 0; i < most; i++) {
+  for (let i = 0; i < done; i++) {
     const slot = speedo.rx_next;
     const { rfd } = speedo.rx[slot];
-    speedo.pci.dma.syncForCpu(rfd, RX_DATA);
     const status = speedo.dispatch.machine.memory.u16[(rfd + RFD.STATUS) >> 1];
-    if ((status & C) === 0) break;
     speedo.rx_next = slot + 1 === speedo.rx.length ? 0 : slot + 1;
     const npkt = take(speedo, slot, status);
     recycle(speedo, slot);

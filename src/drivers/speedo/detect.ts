@@ -50,7 +50,7 @@ import { speedo_read_eeprom } from './eeprom.ts';
 import { GONE, speedo_cu, speedo_reset, speedo_ru, speedo_ru_start, speedo_unmask } from './hardware.ts';
 import { MONITOR_MS, speedo_init_phy, speedo_MDI_MonitorPhy } from './mii.ts';
 import { speedo_choose, speedo_parse_options } from './options.ts';
-import { speedo_receive, speedo_receive_drain, speedo_receive_fill } from './receive.ts';
+import { speedo_receive, speedo_receive_done, speedo_receive_drain, speedo_receive_fill } from './receive.ts';
 import { speedo_first_setup, speedo_setup_done } from './setup.ts';
 import { speedo_shutdown } from './shutdown.ts';
 import { DUMP_AREA_BYTES, SETUP_BYTES, SETUPS, SPEEDO_TXCB_BYTES, speedo_dev, speedoOf } from './softc.ts';
@@ -328,7 +328,7 @@ export function speedo_stop(ifp: ifnet, disable: number): void {
   NW_SIGUNLOCK(ifp.if_snd_ex!, sc.iopkt);
   ifp.if_flags &= ~(IFF_RUNNING | IFF_OACTIVE);
   // Also when we are in there already: a protocol may have us stopped while it is handed a packet.
-  speedo_receive(sc, WTP(), sc.rx_count);
+  speedo_receive(sc, WTP(), speedo_receive_done(sc));
   if (disable === 0) return;
   sc.lost = false;
   if (sc.iid !== -1) InterruptDetach(sc.iid);

@@ -118,6 +118,8 @@ function healthy(sc: speedo_dev): boolean {
   if (!gone && cu !== CUS.IDLE && ru !== RUS.IDLE) return true;
   if (!gone) {
     sc.events.restarts++;
+    // It may have been away: then its PHY is fresh from reset too.
+    sc.media_set = -1;
     if (ifp.if_init!(ifp) === EOK) return false;
   }
   speedo_lose(sc);

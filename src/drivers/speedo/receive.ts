@@ -47,22 +47,22 @@ export function speedo_receive_done(sc: speedo_dev): number {
   return done;
 }
 
-/** Passes up what has arrived, so many frames of it at most. Stack context after the chip was halted, too. */
-export function speedo_receive(sc: speedo_dev, wtp: nw_work_thread, most: number): void {
+/** Passes up what speedo_receive_done has counted. Stack context after the chip was halted, too. */
+export function speedo_receive(sc: speedo_dev, wtp: nw_work_thread, done: number): void {
   const { u16 } = sc.iopkt.machine.memory;
   const { rx_count, rx_rfd } = sc;
   const ifp = sc.ecom.ec_if;
-  for (let i = 0; i < most; i++) {
+  for (let i = 0; i < done; i++) {
     const slot = sc.rx_next;
     const rfd = rx_rfd[slot];
     const m = sc.rx_mbuf[slot];
-    // A protocol may have stopped us, for good, from within if_input.
+    // A protocol may have stopped us from within if_input, which took the rest, or for good.
     if (m === null) return;
-    sc.pci.dma.syncForCpu(rfd, SPEEDO_RX_DATA);
     const status = u16[(rfd + RFD.STATUS) >> 1];
     if ((status & C) === 0) return;
     sc.rx_next = slot + 1 === rx_count ? 0 : slot + 1;
     const length = u16[(rfd + RFD.ACTUAL_COUNT) >> 1] & RFD_COUNT.BYTES;
+    CACHE_INVAL(null, m.data, mbuf_phys(m), Math.min(length, SPEEDO_RX_SPACE));
     if ((status & OK) === 0 || !plausible(sc, m.data, length)) {
       refuse(sc, length);
       recycle(sc, slot);
@@ -75,7 +75,6 @@ export function speedo_receive(sc: speedo_dev, wtp: nw_work_thread, most: number
       recycle(sc, slot);
       continue;
     }
-    CACHE_INVAL(null, m.data, mbuf_phys(m), length);
     place(sc, slot, fresh);
     recycle(sc, slot);
     m.length = length;

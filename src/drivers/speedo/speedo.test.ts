@@ -215,3 +215,13 @@ test.each([
   expect(received).toEqual([64, 1514, 1518].filter((length) => length <= longest));
   expect(host.ifp().if_ierrors).toBe(errors);
 });
+
+test('a forced medium is forced again when the card was away for less time than the monitor waits', () => {
+  const host = new IopktHost({ driver: 'speedo', chip: 'i82559er', options: 'speed=10,duplex=0' });
+  host.run(5 * SECOND);
+  expect(host.config()).toMatchObject({ media_rate: 10_000, duplex: 0 });
+  host.card.pull();
+  host.card.putBack();
+  host.run(10 * SECOND);
+  expect(host.config()).toMatchObject({ media_rate: 10_000, duplex: 0 });
+});

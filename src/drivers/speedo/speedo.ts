@@ -87,7 +87,7 @@ export function speedo_process_interrupt(sc: speedo_dev, wtp: nw_work_thread): n
     if (causes === GONE || (causes === 0 && done === 0)) return 1;
     if (causes !== 0) regs.write8(CSR.SCB_STAT_ACK, causes);
     // Out of buffers the receive unit writes no more: all of them are whole, and it begins anew behind the last.
-    speedo_receive(sc, wtp, (causes & RNR) !== 0 ? sc.rx_count : done);
+    speedo_receive(sc, wtp, (causes & RNR) !== 0 ? speedo_receive_done(sc) : done);
     // A protocol may have stopped us from within if_input.
     if ((causes & RNR) !== 0 && sc.running) speedo_receive_resume(sc, wtp);
     if ((causes & (CX | CNA)) !== 0) complete(sc, ifp, wtp);

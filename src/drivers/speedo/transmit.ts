@@ -37,9 +37,14 @@ export function speedo_start(ifp: ifnet): void {
     return;
   }
   ifp.if_flags_tx |= IFF_OACTIVE;
-  let sent = 0;
+  let untold = 0;
   for (;;) {
-    if (sc.tx_free < SPEEDO_TX_RESERVE) speedo_transmit_complete(sc);
+    if (sc.tx_free < SPEEDO_TX_RESERVE) {
+      // The completion may append a set-up: what is in front of it is told first.
+      if (untold > 0) speedo_cu(sc, CUC.RESUME, -1);
+      untold = 0;
+      speedo_transmit_complete(sc);
+    }
     if (sc.tx_free < SPEEDO_TX_RESERVE) {
       // OACTIVE stays: one of the blocks in the ring interrupts, and that goes on from here.
       sc.events.tx_ring_full++;
@@ -50,12 +55,13 @@ export function speedo_start(ifp: ifnet): void {
       ifp.if_flags_tx &= ~IFF_OACTIVE;
       break;
     }
-    if (encapsulate(sc, m) && ++sent % RESUME_AFTER === 0) speedo_cu(sc, CUC.RESUME, -1);
-  }
-  if (sent > 0) {
-    if (sent % RESUME_AFTER !== 0) speedo_cu(sc, CUC.RESUME, -1);
+    if (!encapsulate(sc, m)) continue;
     ifp.if_timer = TX_TIMEOUT;
+    if (++untold < RESUME_AFTER) continue;
+    speedo_cu(sc, CUC.RESUME, -1);
+    untold = 0;
   }
+  if (untold > 0) speedo_cu(sc, CUC.RESUME, -1);
   NW_SIGUNLOCK_P(ifp.if_snd_ex!, sc.iopkt, sc.iopkt.thread);
 }
 
