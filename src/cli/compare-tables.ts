@@ -132,8 +132,7 @@ function sweepText({ sweep, crossovers, old, next }: Comparison): string {
 
 function side(point: SweepPoint, which: 'old' | 'next'): string[] {
   const { through, cpuShare } = point[which];
-  // An activity may run past the end of the window.
-  return [humanCount(Math.round(through)), humanShare(Math.min(1, cpuShare))];
+  return [humanCount(Math.round(through)), humanShare(cpuShare)];
 }
 
 function conclusionsText({ conclusions, old, next }: Comparison): string {

@@ -1,5 +1,5 @@
 // What docs/porting and docs/driver-tutorial.md say is there: the files and functions they name, the links they have, the names
-// of the interface they teach; and the tutorial quotes the whole driver, line by line.
+// of the interface they teach; the tutorial quotes the whole driver, line by line, and the worked port pieces of two.
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
@@ -9,9 +9,19 @@ import * as iopkt from './index.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const TUTORIAL = 'docs/driver-tutorial.md';
+const WORKED_PORT = 'docs/porting/worked-port.md';
 const PORTING = readdirSync(join(ROOT, 'docs/porting')).map((name) => `docs/porting/${name}`);
-const DRIVERS = ['src/drivers/speedo/README.md', 'src/drivers/pcn/README.md'];
-const PAGES = [TUTORIAL, ...PORTING, ...DRIVERS, 'src/iopkt/README.md'];
+const DRIVERS = ['speedo', 'pcn', 'devn-speedo', 'devn-pcnet'].map((name) => `src/drivers/${name}/README.md`);
+const COMPARISON = ['docs/compare.md', 'docs/costs.md', 'src/compare/README.md'];
+const PAGES = [
+  'README.md',
+  TUTORIAL,
+  ...PORTING,
+  ...DRIVERS,
+  ...COMPARISON,
+  'src/iopkt/README.md',
+  'src/ionet/README.md',
+];
 
 function read(path: string): string {
   return readFileSync(join(ROOT, path), 'utf8');
@@ -51,7 +61,7 @@ describe.each(PAGES)('%s', (page) => {
 });
 
 test('porting names functions of both drivers in every area', () => {
-  const areas = PORTING.filter((page) => !/README|checklist/.test(page));
+  const areas = PORTING.filter((page) => !/README|checklist|worked-port/.test(page));
   expect(areas.length).toBeGreaterThan(7);
   for (const page of areas)
     for (const driver of ['speedo', 'pcn'])
@@ -79,6 +89,45 @@ test('names of functions that pages teach are names of softnet/io-pkt', () => {
       if (!(name in iopkt) && !fields.test(name)) unknown.add(`${page}: ${name}`);
   expect([...unknown]).toEqual([]);
 });
+
+/** As it reads, whatever its lines. */
+function words(text: string): string {
+  return text.replaceAll(/\s+/g, ' ').trim();
+}
+
+test('what the worked port quotes is in the file that it names', () => {
+  const page = read(WORKED_PORT);
+  const quoted = [...page.matchAll(/^`(src\/[\w./-]+)`:\n\n```ts\n([\s\S]*?)^```$/gm)];
+  expect(quoted.length).toBeGreaterThan(20);
+  expect(quoted.length, 'a piece without its file').toBe(page.match(/^```ts$/gm)!.length);
+  const wrong = quoted.filter(([, path, piece]) => !words(read(path)).includes(words(piece)));
+  expect(wrong.map(([, path, piece]) => `${path}: ${piece}`)).toEqual([]);
+});
+
+test('the worked port: what becomes of what is in the old driver, and in the new one', () => {
+  const rows = [...read(WORKED_PORT).matchAll(/^\| (.*`\w+\.ts`.*|nothing.*) \| (.*) \|$/gm)];
+  expect(rows.length).toBeGreaterThan(45);
+  const missing = rows.flatMap(([row]) => {
+    const [old, next] = row.slice(2).split(' | ');
+    return [...missingIn('devn-speedo', old), ...missingIn('speedo', next)];
+  });
+  expect(missing).toEqual([]);
+});
+
+/** Functions that a cell names behind `file.ts`: and that are not there. */
+function missingIn(driver: string, cell: string): string[] {
+  let path = '';
+  const missing: string[] = [];
+  for (const [, name] of cell.matchAll(/`([\w.]+)`/g)) {
+    if (name.endsWith('.ts')) path = `src/drivers/${driver}/${name}`;
+    else if (path !== '' && OF_THE_SYSTEM.includes(name)) continue;
+    else if (path !== '' && !declares(read(path), name)) missing.push(`${path}: ${name}`);
+  }
+  return missing;
+}
+
+/** Named in cells, and no driver's. */
+const OF_THE_SYSTEM = ['dev_attach', 'disable', 'spare', 'groups', 'if_snd', 'tx_done'];
 
 test("the tutorial's pieces are the driver, all of it and in its order", () => {
   const pieces = [...read(TUTORIAL).matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map((match) => match[1]);
