@@ -38,7 +38,11 @@ export async function toolCommand(
   return userErrors(async () => {
     const lab = chooseLab(await runningLabs(controlFolder()), options.lab);
     const answer = await askLab(lab.path, { host: options.host ?? null, argv: [tool, ...args] });
-    if (!answer.ok) throw new UserError(answer.error);
+    if (!answer.ok) {
+      const { error, errno } = answer;
+      if (options.json === true) io.out(`${JSON.stringify({ error, errno })}\n`);
+      throw new UserError(error);
+    }
     if (options.json === true) io.out(`${JSON.stringify(answer.json ?? null)}\n`);
     else if (answer.text !== '') io.out(`${answer.text}\n`);
     return EXIT_OK;

@@ -28,9 +28,12 @@ function load(io: IoPkt, file: string, module: DriverModule, options: string | n
   const dll_hdl: dll_handle = io.loaded.get(file) ?? { file, module };
   const before = new Set(io.devices);
   io.loaded.set(file, dll_hdl);
+  const said: string[] = [];
   let error: number;
   try {
-    error = io.call(null, `entry of ${file}`, () => module.iopkt_drvr_entry!.drvr_init(dll_hdl, io, options));
+    error = io.machine.overhear(said, () =>
+      io.call(null, `entry of ${file}`, () => module.iopkt_drvr_entry!.drvr_init(dll_hdl, io, options)),
+    );
   } finally {
     const mine = io.devices.filter((dev) => !before.has(dev));
     for (const dev of mine) dev.dv_dll_hdl ??= dll_hdl;
@@ -38,10 +41,19 @@ function load(io: IoPkt, file: string, module: DriverModule, options: string | n
   }
   const came = io.devices.filter((dev) => !before.has(dev));
   if (error !== EOK && came.length === 0) {
-    const why = error === ENODEV ? 'found no hardware' : 'failed';
-    throw new ErrnoError(error, `${file} ${why}`);
+    const why = error === ENODEV ? `found no hardware${freeCards(io)}` : 'failed';
+    throw new ErrnoError(error, [`${file} ${why}`, ...said].join('; '));
   }
   return came.flatMap((dev) => dev.dv_ifnets.map((ifp) => ifp.if_xname));
+}
+
+/** What a driver could have found. */
+function freeCards({ pci, pciTaken }: IoPkt): string {
+  if (pci === null) return '';
+  const free = pci.devices.filter((card) => !pciTaken.has(card) && pci.driverOf(card) === null);
+  const hex = (id: number): string => id.toString(16).padStart(4, '0');
+  const ids = free.map(({ vendorId, deviceId }) => `${hex(vendorId)}:${hex(deviceId)}`);
+  return ids.length === 0 ? '; no card is free' : `; cards that are free: ${ids.join(', ')}`;
 }
 
 function unloadIfUnused(io: IoPkt, dll_hdl: dll_handle): void {

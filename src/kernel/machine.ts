@@ -47,6 +47,7 @@ export class Machine {
   /** The CPU whose activity runs now, or ran last. */
   cpu: Cpu;
   private readonly softirqActions: SoftirqAction[] = [];
+  private listener: ((message: string) => void) | null = null;
   private readonly writeLog: (message: string) => void;
 
   constructor(options: MachineOptions) {
@@ -91,7 +92,22 @@ export class Machine {
   }
 
   log(message: string): void {
+    this.listener?.(message);
     this.writeLog(`${this.name}: ${message}`);
+  }
+
+  /** Runs `work`; what is logged meanwhile goes to `said` too. */
+  overhear<T>(said: string[], work: () => T): T {
+    const before = this.listener;
+    this.listener = (message) => {
+      said.push(message);
+      before?.(message);
+    };
+    try {
+      return work();
+    } finally {
+      this.listener = before;
+    }
   }
 
   /** The local timer: an interrupt line of the first CPU's own, whose handler leaves the work to the TIMER softirq. */

@@ -3,27 +3,53 @@
 
 import type { ifnet } from '../iopkt/ifnet.ts';
 import type { IoPkt } from '../iopkt/manager.ts';
+import { ClockEvent } from '../kernel/clock.ts';
 import type { IoPktNic } from './iopkt-host.ts';
 import type { HostSpec } from './spec.ts';
 
 type Fault = HostSpec['faults'][number];
 
-export function injectFaults(io: IoPkt, spec: HostSpec, nics: readonly IoPktNic[]): void {
-  for (const fault of spec.faults) {
-    const nic = nics.find((each) => fault.nic === undefined || each.spec.name === fault.nic);
-    const ifp = nic?.ifp ?? null;
-    if (ifp !== null) inject(io, ifp, fault);
+/**
+ * Each fault is armed once the NIC has an interface: at the start, or when its time has come, for whatever interface there is then;
+ * else for the next one.
+ */
+export class Faults {
+  private readonly io: IoPkt;
+  private readonly waiting: { nic: IoPktNic; fault: Fault; event: ClockEvent }[];
+
+  constructor(io: IoPkt, spec: HostSpec, nics: readonly IoPktNic[]) {
+    this.io = io;
+    const { clock } = io.machine;
+    this.waiting = spec.faults.flatMap((fault) => {
+      const nic = nics.find((each) => fault.nic === undefined || each.spec.name === fault.nic);
+      if (nic === undefined) return [];
+      const entry = { nic, fault, event: new ClockEvent(`fault in ${fault.in}`, () => this.arm(entry)) };
+      if (fault.at === 0 && nic.ifp !== null) inject(io, nic.ifp, fault);
+      else clock.arm(entry.event, clock.now() + fault.at);
+      return fault.at === 0 && nic.ifp !== null ? [] : [entry];
+    });
+  }
+
+  /** A NIC has an interface again. Its driver has not finished attaching it. */
+  adopted(nic: IoPktNic): void {
+    const { clock } = this.io.machine;
+    for (const entry of this.waiting)
+      if (entry.nic === nic && !entry.event.armed) clock.armIn(entry.event, 0);
+  }
+
+  private arm(entry: Faults['waiting'][number]): void {
+    const { ifp } = entry.nic;
+    if (ifp === null) return;
+    this.waiting.splice(this.waiting.indexOf(entry), 1);
+    inject(this.io, ifp, entry.fault);
   }
 }
 
-/** Wraps the entry point of one interface's driver. */
-function inject(io: IoPkt, ifp: ifnet, { in: entry, at }: Fault): void {
-  const { clock } = io.machine;
-  const from = clock.now() + at;
-  const faulty = <Args extends unknown[], Result>(work: (...args: Args) => Result) => {
-    return (...args: Args): Result => {
-      if (clock.now() >= from) throw new Error(`the lab file wants a fault in ${entry}`);
-      return work(...args);
+/** Wraps the entry point of one interface's driver: its next call throws. */
+function inject(io: IoPkt, ifp: ifnet, { in: entry }: Fault): void {
+  const faulty = <Args extends unknown[], Result>(_work: (...args: Args) => Result) => {
+    return (..._args: Args): Result => {
+      throw new Error(`the lab file wants a fault in ${entry}`);
     };
   };
   switch (entry) {

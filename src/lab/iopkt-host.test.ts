@@ -69,13 +69,17 @@ describe('a host with io-pkt', () => {
     [
       'a driver without a card',
       'drivers: [speedo, pcn],',
-      /-d pcn: devnp-pcn.so found no hardware \(ENODEV\)/,
+      /-d pcn: devnp-pcn.so found no hardware; no card is free \(ENODEV\)/,
     ],
-    ['a card without a driver', 'drivers: [{ name: speedo, options: "did=0x1209" }],', /found no hardware/],
+    [
+      'a card without a driver',
+      'drivers: [{ name: speedo, options: "did=0x1209" }],',
+      /found no hardware; cards that are free: 8086:1229 \(ENODEV\)/,
+    ],
     [
       'options that are wrong',
       'drivers: [{ name: speedo, options: "speed=7" }],',
-      /-d speedo: devnp-speedo.so failed \(EINVAL\)/,
+      /-d speedo: devnp-speedo.so failed; fxp0: option speed= wants duplex= too \(EINVAL\)/,
     ],
   ])('%s is told before it runs', (_, alice, message) => {
     const spec = loadLab('test.yaml', lab(alice));

@@ -14,7 +14,7 @@ import type { DeviceLayer } from '../net/layer.ts';
 import { PfifoFast } from '../qdisc/pfifo-fast.ts';
 import { driverFor } from './chips.ts';
 import type { LabNic, PluggedCard } from './hosts.ts';
-import { injectFaults } from './inject-faults.ts';
+import { Faults } from './inject-faults.ts';
 import { LabRunError } from './problem.ts';
 import type { HostSpec } from './spec.ts';
 
@@ -28,25 +28,28 @@ export function startIoPkt(
   layer.defaultQdisc = null;
   const io = new IoPkt(layer, { pci, drivers: IOPKT_DRIVERS });
   const nics = cards.map((card) => new IoPktNic(io, card));
+  let faults: Faults | null = null;
   layer.listen((device, event) => {
-    if (event === 'registered') adopt(io, nics, device);
+    const nic = event === 'registered' ? adopt(io, nics, device) : null;
+    if (nic !== null) faults?.adopted(nic);
   });
   for (const i of spec.drivers.keys()) mount(io, spec, i);
   if (spec.drivers.length > 0) for (const nic of nics) demandInterface(spec, nic);
-  injectFaults(io, spec, nics);
+  faults = new Faults(io, spec, nics);
   return { io, nics };
 }
 
 /** Finds the card that an interface has come for. */
-function adopt(io: IoPkt, nics: readonly IoPktNic[], device: NetDevice): void {
+function adopt(io: IoPkt, nics: readonly IoPktNic[], device: NetDevice): IoPktNic | null {
   const ifp = io.byDevice.get(device);
   const instance = ifp === undefined ? null : instanceOf(ifp);
   const nic = nics.find(({ plugged }) => plugged.pci === instance?.pci);
-  if (nic === undefined || ifp === undefined || instance === null) return;
+  if (nic === undefined || ifp === undefined || instance === null) return null;
   nic.ringSize += instance.rxRing;
   nic.ifnets.push(ifp);
   nic.devices.push(device);
   if (nic.spec.qdisc === 'pfifo_fast') device.txQueues[0].qdisc = new PfifoFast(device.txQueueLength);
+  return nic;
 }
 
 /** Starts the driver at `index` of the host's. */

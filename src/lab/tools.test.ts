@@ -259,3 +259,30 @@ test('a driver that faults ends io-pkt of its host: every tool says so, and the 
   run(100 * MILLISECOND);
   expect(end().conservation.vanished).toEqual([]);
 });
+
+test('a fault of the lab file waits for whatever interface the NIC has when its time comes', () => {
+  const text = PAIR.replace('gateway: 10.0.0.9', 'faults: [{ in: start, at: 4s }]');
+  const { lab, say, run } = start(text);
+  const { io } = lab.hosts[0];
+  run(100 * MILLISECOND);
+  say('ifconfig', 'fxp0', 'destroy');
+  say('mount', '-T', 'io-pkt', '-o', 'lan=4', 'speedo');
+  say('ifconfig', 'fxp4', '10.0.0.1/24');
+  expect(io!.dead).toBe(false);
+  run(3 * SECOND);
+  expect(io!.fault).toMatchObject({ driver: 'fxp4', message: 'the lab file wants a fault in start' });
+});
+
+test('a refused mount says why', () => {
+  const { refusal, say } = start(PAIR);
+  expect(refusal('mount', '-T', 'io-pkt', 'pcn').message).toContain(
+    'found no hardware; no card is free (ENODEV)',
+  );
+  say('ifconfig', 'fxp0', 'destroy');
+  expect(refusal('mount', '-T', 'io-pkt', 'pcn').message).toContain(
+    'cards that are free: 8086:1229 (ENODEV)',
+  );
+  expect(refusal('mount', '-T', 'io-pkt', '-o', 'bogus=3', 'speedo').message).toMatch(
+    /bogus=3.* \(EINVAL\)$/,
+  );
+});

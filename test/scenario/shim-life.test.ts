@@ -6,13 +6,15 @@ import { IopktLife, type LifeSubjects } from '../vocabulary/iopkt-life.ts';
 import { live } from '../vocabulary/iopkt-life-sums.ts';
 
 const SUBJECTS: LifeSubjects = [
+  ['devn', 'Am79C970A'],
+  ['devn', 'Am79C973'],
   ['devn', 'i82557b'],
   ['devn', 'i82558b'],
   ['devn', 'i82559er'],
   ['devn', 'i82550'],
   ['devn', 'i82551'],
 ];
-const LIVES = 200;
+const LIVES = 300;
 const IN_ONE_TEST = 50;
 /** A seed to repeat by itself, and how many and from where for a campaign. */
 const ONLY = process.env.SOFTNET_SHIM_SEED;

@@ -124,6 +124,12 @@ test('ifconfig, nicinfo, netstat, destroy and mount against a lab in another pro
   const [view] = JSON.parse(await say('ifconfig', '-H', 'alice', 'fxp0', '--json'));
   expect(view).toMatchObject({ name: 'fxp0', mtu: 1400, addresses: ['10.0.0.1/24', '10.0.0.7/24'] });
   expect(view.flagNames).toContain('PROMISC');
+  const unknown = await softnet('ifconfig', 'fxp9', '-H', 'alice', '--json');
+  expect(unknown.code).toBe(1);
+  expect(JSON.parse(unknown.stdout)).toMatchObject({
+    error: expect.stringContaining('fxp9'),
+    errno: 'ENXIO',
+  });
   expect(await say('ifconfig', '-H', 'alice', 'fxp0', '10.0.0.7', '-alias')).toBe('');
   expect(await say('ifconfig', '-H', 'alice', 'fxp0', '-promisc')).toBe('');
 

@@ -43,7 +43,7 @@ import {
 } from '../../ionet/shared.ts';
 import { pcnet_set_filter } from './hardware.ts';
 import { pcnet_count_missed } from './receive.ts';
-import { PULSE_RESTART, type pcnet_t } from './state.ts';
+import { PRIORITY, PULSE_RESTART, type pcnet_t } from './state.ts';
 import { pcnet_reap } from './transmit.ts';
 
 const VALID =
@@ -120,6 +120,6 @@ function changeGroups(pcnet: pcnet_t, { type, mc_min, mc_max }: io_net_msg_mcast
 
 /** A chip that is too busy to be suspended is started afresh, by the thread: the ring is its own. */
 function applyFilter(pcnet: pcnet_t): number {
-  if (!pcnet_set_filter(pcnet)) MsgSendPulse(pcnet.coid, 21, PULSE_RESTART, 0);
+  if (!pcnet_set_filter(pcnet)) MsgSendPulse(pcnet.coid, PRIORITY, PULSE_RESTART, 0);
   return EOK;
 }

@@ -8,7 +8,7 @@ import { BLOCK, type ThreadBody } from '../../kernel/thread.ts';
 import { pcnet_start, pcnet_stop } from './hardware.ts';
 import { pcnet_count_missed, pcnet_receive } from './receive.ts';
 import { GONE } from './registers.ts';
-import { PULSE_INTERRUPT, PULSE_QUIT, PULSE_RESTART, type pcnet_t } from './state.ts';
+import { PULSE_FLUSH, PULSE_INTERRUPT, PULSE_QUIT, PULSE_RESTART, type pcnet_t } from './state.ts';
 import { pcnet_fail_ring, pcnet_reap } from './transmit.ts';
 
 const { MERR, RINT, TINT, INTR, IENA, STOP } = CSR0;
@@ -16,6 +16,9 @@ const { MERR, RINT, TINT, INTR, IENA, STOP } = CSR0;
 const ROUNDS = 4;
 /** Ticks of two seconds without a descriptor coming back. The longest a full ring takes at 10 Mb/s is 0.6 s. */
 const STUCK_TICKS = 3;
+const MS = 1_000_000;
+/** What was to be sent is waited for so long when all packets are wanted back. */
+const FLUSH_MS = 800;
 
 export function* pcnet_thread(pcnet: pcnet_t): ThreadBody {
   const { pulse, pci } = pcnet;
@@ -27,6 +30,7 @@ export function* pcnet_thread(pcnet: pcnet_t): ThreadBody {
     if (pulse.code === PULSE_QUIT) return;
     if (pulse.code === MDI_TIMER) tick(pcnet);
     else if (pulse.code === PULSE_RESTART) restart(pcnet);
+    else if (pulse.code === PULSE_FLUSH) yield* flush(pcnet);
     else if (pulse.code === PULSE_INTERRUPT) {
       interrupt(pcnet);
       InterruptUnmask(pci.irq, pcnet.iid);
@@ -78,4 +82,16 @@ function restart(pcnet: pcnet_t): void {
   pcnet_fail_ring(pcnet);
   pcnet_receive(pcnet);
   if (pcnet_start(pcnet)) pcnet_reap(pcnet);
+}
+
+/** A chip that hangs, or has no link, never gives back what it was given. */
+function* flush(pcnet: pcnet_t): ThreadBody {
+  for (let ms = 0; pcnet.tx_free < pcnet.tx_ring.count && !pcnet.dying; ms++) {
+    if (ms === FLUSH_MS) {
+      restart(pcnet);
+      return;
+    }
+    yield MS;
+    pcnet_reap(pcnet);
+  }
 }

@@ -25,13 +25,12 @@ import {
   NoWait,
 } from '../../ionet/shared.ts';
 import { GONE } from './registers.ts';
-import type { pcnet_t } from './state.ts';
+import { PRIORITY, type pcnet_t } from './state.ts';
 
 /** Where the PHY of the Am79C973 is; the port of the Am79C970A is shown at the same address. */
 const PHY = 30;
 /** Bits of its control register that would keep a PHY that negotiates from a link. */
 const PHY_OFF = BMCR.RESET | BMCR.LOOPBACK | BMCR.ANENABLE | BMCR.POWERDOWN | BMCR.ISOLATE;
-const PRIORITY = 21;
 const INTERVAL_S = 2;
 /** 10BASE-T in both duplex modes, and no registers beyond those of clause 22. */
 const PORT_ABILITIES = 0x1800;

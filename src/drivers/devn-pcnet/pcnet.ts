@@ -57,12 +57,10 @@ import { pcnet_give_rings, pcnet_start, pcnet_stop, pcnet_take_rings } from './h
 import { pcnet_thread } from './interrupt.ts';
 import { pcnet_init_phy } from './mii.ts';
 import { type pcnet_options, pcnet_parse_options } from './options.ts';
-import { pcnet_rx_fill, pcnet_rx_free, pcnet_tx_done } from './receive.ts';
+import { pcnet_rx_fill, pcnet_rx_free, pcnet_rx_left, pcnet_tx_done } from './receive.ts';
 import { pcnet_registers } from './registers.ts';
-import { PULSE_INTERRUPT, PULSE_QUIT, pcnet_t } from './state.ts';
+import { PRIORITY, PULSE_INTERRUPT, PULSE_QUIT, pcnet_t } from './state.ts';
 import { pcnet_fail_ring, pcnet_flush, pcnet_rx_down, pcnet_tx_free } from './transmit.ts';
-
-const PRIORITY = 21;
 
 /** Registered as `devn-pcnet.so`. */
 export const pcnetModule: { io_net_dll_entry: io_net_dll_entry_t } = {
@@ -230,6 +228,7 @@ function pcnet_shutdown2(_reg_hdl: number, pcnet: pcnet_t): number {
 
 /** Everything but the card itself: as far as it was taken. */
 function takeDown(pcnet: pcnet_t): void {
+  pcnet.dying = true;
   pcnet_stop(pcnet);
   if (pcnet.tid.value !== -1) {
     MsgSendPulse(pcnet.coid, PRIORITY, PULSE_QUIT, 0);
@@ -242,6 +241,7 @@ function takeDown(pcnet: pcnet_t): void {
     ChannelDestroy(pcnet.chid);
   }
   if (pcnet.tx_ring_at !== 0) pcnet_fail_ring(pcnet);
+  if (pcnet.rx_ring_at !== 0) pcnet.events.rx_dropped += pcnet_rx_left(pcnet);
   pcnet_rx_free(pcnet);
   pcnet_tx_free(pcnet);
   pcnet_give_rings(pcnet);

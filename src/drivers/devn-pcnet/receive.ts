@@ -164,6 +164,18 @@ function refuse(pcnet: pcnet_t, status: number): null {
   return null;
 }
 
+/** Frames in the ring of a chip that was halted: nobody takes them any more. */
+export function pcnet_rx_left(pcnet: pcnet_t): number {
+  const { rx_ring: ring } = pcnet;
+  let frames = 0;
+  for (let i = 0; i < ring.count; i++) {
+    const index = (pcnet.rx_next + i) & (ring.count - 1);
+    if (ring.owned(index)) break;
+    if ((ring.status(index) & STP) !== 0) frames++;
+  }
+  return frames;
+}
+
 /** Adds what the chip counted as missed since the last time (CSR112). */
 export function pcnet_count_missed(pcnet: pcnet_t): void {
   const count = pcnet.regs.readCsr(CSR.MFC);

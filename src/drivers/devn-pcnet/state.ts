@@ -22,10 +22,13 @@ export const RX_BYTES = 1522;
 /** A packet of the longest kind, for those that are copied together. */
 export const BOUNCE_BYTES = 1536;
 
+/** Of the driver's thread and its pulses. */
+export const PRIORITY = 21;
 /** Codes of the driver's pulses; MDI_TIMER is the library's. */
 export const PULSE_INTERRUPT = 1;
 export const PULSE_QUIT = 2;
 export const PULSE_RESTART = 3;
+export const PULSE_FLUSH = 4;
 
 /** A packet of the pool, with its one buffer and the bytes behind it. */
 export interface rx_packet {
@@ -61,6 +64,8 @@ export class pcnet_t {
   readonly mdi: Ref<mdi_t | null> = { value: null };
   link_up = false;
   running = false;
+  /** shutdown2 has begun. */
+  dying = false;
 
   // Shared with the chip; 0 before they are taken.
   init_block = 0;

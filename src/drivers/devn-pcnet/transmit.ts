@@ -4,10 +4,10 @@
 import { TMD1, TMD2 } from '../../chips/pcnet/ring.ts';
 import { CSR0 } from '../../chips/pcnet/sheet.ts';
 import { TX_DOWN_FAILED, TX_DOWN_OK } from '../../ionet/interface.ts';
-import { CACHE_FLUSH, pthread_mutex_lock, pthread_mutex_unlock } from '../../ionet/neutrino.ts';
+import { CACHE_FLUSH, MsgSendPulse, pthread_mutex_lock, pthread_mutex_unlock } from '../../ionet/neutrino.ts';
 import { _NPKT_BCAST, _NPKT_MCAST, _NPKT_MSG, _NPKT_NOT_TXED, type npkt_t } from '../../ionet/npkt.ts';
 import { EOK } from '../../ionet/shared.ts';
-import { BOUNCE_BYTES, MAX_FRAGMENTS, type pcnet_t } from './state.ts';
+import { BOUNCE_BYTES, MAX_FRAGMENTS, PRIORITY, PULSE_FLUSH, type pcnet_t } from './state.ts';
 
 const { ERR, MORE, ONE, DEF, STP, ENP } = TMD1;
 const { BUFF, UFLO, LCOL, LCAR, RTRY, TRC } = TMD2;
@@ -215,6 +215,8 @@ export function pcnet_flush(pcnet: pcnet_t): number {
   pthread_mutex_unlock(pcnet.mutex);
   for (let npkt = list; npkt !== null; npkt = npkt.next) npkt.flags |= _NPKT_NOT_TXED;
   finish(pcnet, list);
+  // The thread sees to it that what the chip has comes back too.
+  if (pcnet.tx_free < pcnet.tx_ring.count) MsgSendPulse(pcnet.coid, PRIORITY, PULSE_FLUSH, 0);
   return EOK;
 }
 
