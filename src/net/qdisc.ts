@@ -33,7 +33,7 @@ export interface Qdisc {
   readonly nextTimeNs: number;
 }
 
-/** What a discipline that looks at clocks, dice or bytes is given of its machine. */
+/** What a discipline that looks at clocks, dice or bytes is given of its machine. @public */
 export interface QdiscEnv {
   /** Writes the CPU's time, ns, to `to[index]`: a number that is returned may be boxed. */
   stamp(to: Float64Array, index: number): void;
