@@ -45,10 +45,9 @@ export function verify(subject: VerifierSubject, options: VerifyOptions = {}): V
     if (typeof outcome === 'string') for (const each of check.rules) missed.set(each, outcome);
     else {
       if (!findings.some((other) => other.rule === outcome.rule)) findings.push(outcome);
-      // It was over before it could see what it looks for.
-      if (!check.rules.includes(outcome.rule))
-        for (const each of check.rules)
-          missed.set(each, `its check ended in ${outcome.rule}: ${outcome.message}`);
+      // It was over before it could see what else it looks for.
+      for (const each of check.rules)
+        if (each !== outcome.rule) missed.set(each, `its check ended in ${outcome.rule}: ${outcome.message}`);
     }
   }
   const looked = new Set(rule === undefined ? checks.flatMap((check) => check.rules) : [rule]);
