@@ -91,6 +91,7 @@ test('wrong names', async () => {
   expect((await run('pcn', 'speedo')).err).toContain('drive no card that is the same');
   expect((await run('pcn', 'pcnet32', '--chip', 'ne2k')).err).toContain('they do: am79c973, am79c970a');
   expect((await run('pcn')).code).not.toBe(0);
+  expect((await run('pcn', 'pcnet32', '--frames', '0')).err).toContain('1 or more would be right');
 });
 
 test("a driver of somebody's own, from a file", async () => {

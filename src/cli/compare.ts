@@ -1,6 +1,6 @@
 // `softnet compare`: two drivers for one card, as tables, as JSON, as pictures.
 
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { runBench } from '../bench/index.ts';
@@ -82,7 +82,7 @@ async function writePlots(io: Io, folder: string, comparison: Comparison): Promi
   const { plotComparison } = await import('../compare/plots.ts');
   const pictures = await plotComparison(comparison);
   try {
-    mkdirSync(folder, { recursive: true });
+    if (!existsSync(folder)) mkdirSync(folder);
     for (const { name, svg } of pictures) writeFileSync(join(folder, name), svg);
   } catch (error) {
     throw new UserError(`${folder}: ${(error as Error).message}`);

@@ -64,6 +64,7 @@ export async function compareDrivers(
   options: CompareOptions = {},
 ): Promise<Comparison> {
   const { seed = 1, quick = false, progress = () => {} } = options;
+  if ((options.frames ?? 1) < 1) throw new RangeError('frames 0: 1 or more would be right');
   const chip = comparedChip(old, next, options.chip ?? null);
   const pair: Pair = { old, next, chip, seed };
   const scenarios = await compareScenarios(pair, quick, progress);

@@ -1,12 +1,13 @@
 // The same frames through two drivers, in both directions: what leaves the card and what reaches the protocols is to be the same,
 // byte for byte and in order (rule T02).
 //
-// Frames of every size, in bursts, to everybody a frame can be for; packets to send in one to four pieces; now and then the card
+// Frames of every size, those to send also of less than the wire's 60 bytes, in bursts, to everybody a frame can be for; packets to send in one to four pieces; now and then the card
 // is promiscuous, or a group joins or goes. All of it follows from the seed, so each driver is compared with what was to come; of
 // the frames only a hash of each is kept.
 
 import { Random } from '../kernel/random.ts';
-import { BROADCAST, compare, padded, testFrame } from '../scenario/frames.ts';
+import { ETH_FRAME_LEN, ETH_ZLEN } from '../net/ether.ts';
+import { BROADCAST, compare, NUMBERED_BYTES, padded, testFrame } from '../scenario/frames.ts';
 import { HostEnd } from '../scenario/host-end.ts';
 import { FAR_MAC } from '../scenario/subject.ts';
 import type { ComparedDriver } from './drivers.ts';
@@ -106,12 +107,13 @@ export function driveWire(options: WireOptions): WireResult {
     if (random.chance(0.05)) changeMode(rig, mode, random);
     const burst = 1 + random.below(BURST);
     for (let i = 0; i < burst; i++) {
-      const length = 60 + random.below(1514 - 60 + 1);
       if (random.chance(0.5)) {
+        const length = lengthFrom(random, NUMBERED_BYTES);
         const bytes = testFrame(length, number++, recipient(random, FAR_MAC), rig.device.address);
         out.want(padded(bytes));
         host.send(rig.device, bytes, cuts(random, length));
       } else {
+        const length = lengthFrom(random, ETH_ZLEN);
         const to = recipient(random, rig.device.address);
         const bytes = testFrame(length, number++, to, FAR_MAC);
         if (isFor(rig, mode, to)) up.want(bytes);
@@ -133,6 +135,10 @@ export function driveWire(options: WireOptions): WireResult {
     progress(done);
   }
   return { driver: driver.name, out: out.report, up: up.report };
+}
+
+function lengthFrom(random: Random, least: number): number {
+  return least + random.below(ETH_FRAME_LEN - least + 1);
 }
 
 function changeMode(
