@@ -36,6 +36,8 @@ export interface BenchOptions {
 }
 
 const SIZES = [60, 1514];
+/** The drivers are measured in turn, so often, and the best of each counts: a machine that is busy for a while slows all of them. */
+const TURNS = 3;
 const CASES = ['receive', 'transmit', 'forward'];
 
 export async function runBench(options: BenchOptions = {}): Promise<BenchRow[]> {
@@ -48,14 +50,20 @@ export async function runBench(options: BenchOptions = {}): Promise<BenchRow[]> 
     rows.push(row(`bare ring ${size}`, null, new Map([[null, ceiling]])));
     for (const name of CASES) {
       const measured = new Map<BenchDriver | null, Measurement>([[null, ceiling]]);
-      for (const driver of drivers) {
-        progress(`${name} ${size} bytes, ${driver}`);
-        measured.set(driver, await runCase({ name, size, seconds, driver }));
-        rows.push(row(`${name} ${size}`, driver, measured));
-      }
+      for (let turn = 0; turn < TURNS; turn++)
+        for (const driver of drivers) {
+          progress(`${name} ${size} bytes, ${driver}`);
+          const again = await runCase({ name, size, seconds: seconds / TURNS, driver });
+          measured.set(driver, better(measured.get(driver), again));
+        }
+      for (const driver of drivers) rows.push(row(`${name} ${size}`, driver, measured));
     }
   }
   return rows;
+}
+
+function better(one: Measurement | undefined, other: Measurement): Measurement {
+  return one === undefined || other.nsPerPacket < one.nsPerPacket ? other : one;
 }
 
 function row(
