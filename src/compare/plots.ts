@@ -180,7 +180,6 @@ function sensitivityOption({ sensitivity, conclusions, old, next, chip }: Compar
       name: `frames through, ${next} to ${old}`,
       nameLocation: 'middle',
       nameGap: 30,
-      min: (range: { min: number }) => Math.floor(range.min * 10) / 10,
     },
     yAxis: {
       type: 'category',
