@@ -166,6 +166,7 @@ function linkTable(report: LabReport): string {
   for (const [name, link] of Object.entries(report.links)) {
     const totals = Object.fromEntries(Object.entries(link.totals).filter(([key]) => key !== 'addresses'));
     for (const [direction, way] of Object.entries(link.directions)) {
+      const isFirst = direction === Object.keys(link.directions)[0];
       rows.push([
         name,
         direction.replace('>', ' > '),
@@ -174,7 +175,7 @@ function linkTable(report: LabReport): string {
         humanBytes(way.bytes),
         direction.endsWith('.in') || link.bitsPerSecond === 0 ? '-' : humanShare(way.utilisation),
         humanCounts(way.drops),
-        humanCounts({ ...way.impairments, ...(direction === Object.keys(link.directions)[0] ? totals : {}) }),
+        isFirst ? whatHappened(link, { ...way.impairments, ...totals }) : humanCounts(way.impairments),
       ]);
     }
   }
@@ -183,6 +184,13 @@ function linkTable(report: LabReport): string {
     [2, 3, 4, 5],
     rows,
   );
+}
+
+function whatHappened({ duplexMismatch }: LinkReport, counts: Record<string, number>): string {
+  const counted = humanCounts(counts);
+  if (duplexMismatch === undefined) return counted;
+  const { full, half } = duplexMismatch;
+  return `duplex mismatch: ${full} full, ${half} half${counted === '-' ? '' : `, ${counted}`}`;
 }
 
 function rateOf({ kind, bitsPerSecond, agreed }: LinkReport): string {

@@ -14,6 +14,7 @@ export const ENODEV = 19;
 export const EINVAL = 22;
 export const ENOTTY = 25;
 export const EAGAIN = 35;
+export const EALREADY = 37;
 export const EOPNOTSUPP = 45;
 export const EADDRNOTAVAIL = 49;
 export const ENETDOWN = 50;
@@ -37,6 +38,7 @@ const NAMES: Record<number, string> = {
   [EINVAL]: 'EINVAL',
   [ENOTTY]: 'ENOTTY',
   [EAGAIN]: 'EAGAIN',
+  [EALREADY]: 'EALREADY',
   [EOPNOTSUPP]: 'EOPNOTSUPP',
   [EADDRNOTAVAIL]: 'EADDRNOTAVAIL',
   [ENETDOWN]: 'ENETDOWN',

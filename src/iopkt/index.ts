@@ -78,12 +78,14 @@ export { type FaultReport, formatFault } from './fault.ts';
 export * from './flags.ts';
 export type { HookResult } from './hooks.ts';
 export { type shutdownhook, shutdownhook_disestablish, shutdownhook_establish } from './hooks.ts';
+export type { if_data } from './if-data.ts';
 // Media and PHYs.
 export {
   IFM_INST_ANY,
   ifmedia,
   ifmedia_add,
   ifmedia_delete_instance,
+  type ifmedia_entry,
   ifmedia_init,
   ifmedia_ioctl,
   ifmedia_list_add,

@@ -4,7 +4,19 @@ import { expect, test } from 'vitest';
 import { InetStack } from '../inet/stack.ts';
 import { conservation } from '../net/conservation.ts';
 import { dev_attach, device } from './device.ts';
-import { EEXIST, EINVAL, EIO, ENODEV, ENOENT, ENOEXEC, ENXIO, EOK, EOPNOTSUPP, ErrnoError } from './errno.ts';
+import {
+  EALREADY,
+  EEXIST,
+  EINVAL,
+  EIO,
+  ENODEV,
+  ENOENT,
+  ENOEXEC,
+  ENXIO,
+  EOK,
+  EOPNOTSUPP,
+  ErrnoError,
+} from './errno.ts';
 import { IFF_DEBUG, IFF_PROMISC, IFF_RUNNING, IFF_UP } from './flags.ts';
 import { umount } from './mount.ts';
 import {
@@ -216,6 +228,9 @@ test('a failing attach, init or detach is an errno, and nothing is left behind',
   });
   expect(errnoOf(() => failing.io.mount('xx'))).toBe(EIO);
   expect(failing.io.devices).toEqual([]);
+
+  const there = host({ fn: { attach: () => EALREADY } });
+  expect(() => there.io.mount('xx')).toThrow(/\(EALREADY\)$/);
 
   const noInit = host({ fn: { init: () => EIO } });
   noInit.io.mount('xx');

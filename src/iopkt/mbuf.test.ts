@@ -16,6 +16,9 @@ import {
   MEXTREMOVE,
   MGET,
   MH_ALIGN,
+  MHLEN,
+  MINCLSIZE,
+  MSIZE,
   MT_CONTROL,
   MT_DATA,
   MT_HEADER,
@@ -53,6 +56,19 @@ function inStack(work: (it: TestHost) => void): void {
   it.io.request('test', () => work(it));
   expect(it.machine.mbufs.inUse).toBe(0);
 }
+
+test('sizes: what a plain buffer holds, with a packet header or without, and what wants a cluster', () => {
+  inStack(() => {
+    const plain = [m_gethdr(M_DONTWAIT, MT_DATA)!, m_get(M_DONTWAIT, MT_DATA)!];
+    expect(plain.map(M_TRAILINGSPACE)).toEqual([MHLEN, MLEN]);
+    expect(Math.max(MHLEN, MLEN)).toBeLessThanOrEqual(MSIZE);
+    expect(MHLEN + MLEN).toBe(MINCLSIZE - 1);
+    const [m] = plain;
+    MCLGET(m, M_DONTWAIT);
+    expect(M_TRAILINGSPACE(m)).toBeGreaterThanOrEqual(MINCLSIZE);
+    for (const each of plain) m_freem(each);
+  });
+});
 
 test('buffers: types, clusters, zeroed, aligned, spaces', () => {
   inStack(({ machine }) => {

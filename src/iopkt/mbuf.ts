@@ -4,7 +4,7 @@
 // The operations on shape and bytes are in mbuf-ops.ts. Macros that assign an argument return it here.
 // Left out: tags, segsz, and the caches of each thread, whose owner `wtp` names: there is one pool.
 
-import { M_EXT, M_PKTHDR, type Mbuf, MCLBYTES, MLEN } from '../mbuf/mbuf.ts';
+import { M_EXT, M_PKTHDR, type Mbuf, MCLBYTES, MHLEN, MLEN, MSIZE } from '../mbuf/mbuf.ts';
 import type { ifnet } from './ifnet.ts';
 import type { IoPkt } from './manager.ts';
 import { CTX_STACK, current, ruleError, WITH_MBUFS } from './self.ts';
@@ -196,7 +196,9 @@ export function CACHE_INVAL(_ctl: unknown, _va: number, _pa: number, _length: nu
   cpu.charge(cpu.profile.descriptor);
 }
 
-export { MCLBYTES, MLEN };
+export { MCLBYTES, MHLEN, MLEN, MSIZE };
+/** A packet of so many bytes wants a cluster: two plain buffers do not hold it. */
+export const MINCLSIZE = MHLEN + MLEN + 1;
 
 /** The running io-pkt, when it may have buffers here. */
 function begin(how: number, what: string): IoPkt {

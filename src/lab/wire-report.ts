@@ -14,6 +14,8 @@ export interface LinkReport {
   totals: Record<string, number>;
   /** Of `duplex: auto`: what it runs at now; null while its ends have no link. */
   agreed?: { bitsPerSecond: number; fullDuplex: boolean } | null;
+  /** Ends that do not believe in the same duplex now; left out when they do. */
+  duplexMismatch?: { full: string; half: string };
 }
 
 /** `elapsedNs`: what the share of use is of. */
@@ -32,6 +34,10 @@ export function reportWire(wire: Wire, elapsedNs: number): LinkReport {
   const { bitsPerSecond, delayNs } = wire;
   const report: LinkReport = { kind: raw.kind, bitsPerSecond, delayNs, directions, totals };
   if (raw.agreed !== undefined) report.agreed = raw.agreed;
+  if (raw.duplexMismatch !== undefined) {
+    const [a, b] = wire.ends;
+    report.duplexMismatch = raw.duplexMismatch.full === 'a' ? { full: a, half: b } : { full: b, half: a };
+  }
   return report;
 }
 

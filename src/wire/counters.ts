@@ -98,6 +98,8 @@ export interface WireReport {
   totals: Record<string, number>;
   /** What a cable whose ends negotiate runs at; null while they have no link. Left out for what does not negotiate. */
   agreed?: { bitsPerSecond: number; fullDuplex: boolean } | null;
+  /** Ends of such a cable that believe in different duplex: the one in full, the one in half. Left out when they do not. */
+  duplexMismatch?: { full: 'a' | 'b'; half: 'a' | 'b' };
 }
 
 export interface WireDevice {

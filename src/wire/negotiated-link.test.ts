@@ -66,6 +66,21 @@ describe('what the ends agree on', () => {
     }
   });
 
+  test('ends that do not believe in the same duplex: the report says which of them is in full', () => {
+    const { link } = bench();
+    const mismatch = (a: LinkOffer, b: LinkOffer): unknown => {
+      link.a.offer!(a);
+      link.b.offer!(b);
+      return link.report().duplexMismatch;
+    };
+    expect(mismatch(forced(MODE_100_FULL), auto(ALL_MODES))).toEqual({ full: 'a', half: 'b' });
+    expect(mismatch(forced(MODE_100), forced(MODE_100_FULL))).toEqual({ full: 'b', half: 'a' });
+    expect(mismatch(forced(MODE_100), auto(ALL_MODES))).toBeUndefined();
+    expect(mismatch(forced(MODE_10_FULL), auto(ALL_MODES))).toEqual({ full: 'a', half: 'b' });
+    expect(mismatch(forced(MODE_10_FULL), forced(MODE_100))).toBeUndefined();
+    expect(mismatch(auto(ALL_MODES), auto(ALL_MODES))).toBeUndefined();
+  });
+
   test('a cable of 10 Mbit/s carries nothing better', () => {
     const rig = bench({ bitsPerSecond: 10_000_000 });
     expect(shown(rig)).toBe('10FD');

@@ -47,6 +47,9 @@ export class NegotiatedLink implements WireDevice {
   private readonly news: ClockEvent;
   private current: InnerCable;
   private whole = true;
+  /** Modes that the ends took when the link came up. */
+  private modeA = 0;
+  private modeB = 0;
 
   constructor(options: NegotiatedLinkOptions) {
     const { name, clock, pool, bitsPerSecond: highest } = options;
@@ -92,6 +95,12 @@ export class NegotiatedLink implements WireDevice {
     return this.isUp ? { bitsPerSecond, fullDuplex } : null;
   }
 
+  /** The ends that believe in full and in half duplex; null: both in the same, or no link. */
+  get duplexMismatch(): { full: 'a' | 'b'; half: 'a' | 'b' } | null {
+    if (!this.isUp || ((this.modeA ^ this.modeB) & FULL_DUPLEX_MODES) === 0) return null;
+    return (this.modeA & FULL_DUPLEX_MODES) !== 0 ? { full: 'a', half: 'b' } : { full: 'b', half: 'a' };
+  }
+
   get bitsPerSecond(): number {
     return this.current.bitsPerSecond;
   }
@@ -129,6 +138,8 @@ export class NegotiatedLink implements WireDevice {
       this.cut();
       return;
     }
+    this.modeA = modeA;
+    this.modeB = modeB;
     const fullDuplex = (modeA & modeB & FULL_DUPLEX_MODES) !== 0;
     const next = this.cables.find((c) => c.fullDuplex === fullDuplex && c.bitsPerSecond === rateOf(modeA));
     if (next === undefined) throw new Error(`${this.name}: no wire of ${rateOf(modeA)} bits per second`);
@@ -166,12 +177,14 @@ export class NegotiatedLink implements WireDevice {
     };
     const sum = (total: string): number => reports.reduce((all, { totals }) => all + (totals[total] ?? 0), 0);
     const [a, b] = this.ends;
-    return {
+    const report: WireReport = {
       name: this.name,
       kind: 'negotiated',
       directions: { 'a>b': direction('a>b', b.late), 'b>a': direction('b>a', a.late) },
       totals: { collisionsA: sum('collisionsA'), collisionsB: sum('collisionsB'), changes: this.changes },
       agreed: this.agreed,
     };
+    const { duplexMismatch } = this;
+    return duplexMismatch === null ? report : { ...report, duplexMismatch };
   }
 }

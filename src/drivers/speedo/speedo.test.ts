@@ -9,6 +9,7 @@ import { CSR, CUC, CUC_SHIFT, STATISTIC } from '../../chips/i8255x/sheet.ts';
 import { X86_DESKTOP } from '../../kernel/profile.ts';
 import { TX_DEFERRED, TX_LATE_COLLISION, TX_NO_CARRIER, TX_RETRY } from '../../wire/medium.ts';
 import { speedo_read_eeprom } from './eeprom.ts';
+import { speedo_mask } from './hardware.ts';
 import { SPEEDO_TXCB_BYTES, type speedo_dev } from './softc.ts';
 import { TX_THRESHOLD_FIRST } from './transmit.ts';
 
@@ -224,4 +225,44 @@ test('a forced medium is forced again when the card was away for less time than 
   host.card.putBack();
   host.run(10 * SECOND);
   expect(host.config()).toMatchObject({ media_rate: 10_000, duplex: 0 });
+});
+
+test('a set-up is not told together with what waits in front of it: 16 blocks at a resume is what QEMU executes', () => {
+  const host = new IopktHost({ driver: 'speedo', chip: 'i82559c', bitsPerSecond: 10_000_000 });
+  const sc = host.softc<speedo_dev>();
+  const device = host.device();
+  const [queue] = device.txQueues;
+  const { u32 } = host.machine.memory;
+  const told: number[] = [];
+  let last = sc.cu_tail;
+  host.card.onWritten = (offset, _width, value) => {
+    if (offset !== CSR.SCB_COMMAND || value !== CUC.RESUME << CUC_SHIFT) return;
+    let blocks = 0;
+    for (; last !== sc.cu_tail && blocks < 100; blocks++) last = u32[(last + CB.LINK) >> 2];
+    told.push(blocks);
+  };
+  // The interrupt is masked: what the ring holds is taken back by if_start alone, when 2 blocks are left.
+  speedo_mask(sc);
+  let sent = 0;
+  const send = (length: number): void => host.send(frame(length, sent++));
+  // Behind frames that a slow wire keeps, one set-up is under way and another wanted.
+  while (sent < 5) send(1514);
+  host.machine.process(() => {
+    device.setAllMulticast(1);
+    device.setAllMulticast(-1);
+  });
+  while (sc.tx_free > 2 + 15) send(60);
+  expect(sc.setup_again).toBe(true);
+  queue.stop();
+  while (sent < 80) send(60);
+  host.run(100 * MILLISECOND);
+  told.length = 0;
+  queue.wake();
+  host.run();
+  // The second set-up is a block of the ring and three of its own.
+  expect(told.slice(0, 2)).toEqual([15, 4]);
+  expect(Math.max(...told)).toBeLessThanOrEqual(16);
+  host.run(3 * SECOND);
+  host.expectFrame(...Array.from({ length: sent }, (_, i) => frame(i < 5 ? 1514 : 60, i)));
+  host.expectConserved();
 });

@@ -9,7 +9,7 @@ import type { IoPkt } from '../manager.ts';
 import { ifmediareq_init, SIOCGIFMEDIA, SIOCSIFFLAGS, SIOCSIFMEDIA, SIOCSIFMTU } from '../sockio.ts';
 import { formatMedia } from './ifconfig-show.ts';
 import type { Changes } from './ifconfig-words.ts';
-import { type AddressBook, classPrefix, parseDotted } from './inet.ts';
+import { type AddressBook, classPrefix, formatDotted, parseDotted } from './inet.ts';
 import { interfaceView } from './view.ts';
 
 /** Interfaces that an ifconfig put into promiscuous mode: it takes effect once however often it is said. */
@@ -43,13 +43,27 @@ function changeAddress(io: IoPkt, book: AddressBook | null, ifp: ifnet, changes:
     book.removeAddress(device, first);
     return;
   }
+  if (alias === 'remove') {
+    removeAddress(book, ifp, address, prefix);
+    return;
+  }
   const text = `${address}/${prefix ?? classPrefix(parseDotted(address)!)}`;
-  if (alias === 'remove') refused(() => book.removeAddress(device, text));
-  else if (alias === 'add') refused(() => addAddress(book, ifp, text));
+  if (alias === 'add') refused(() => addAddress(book, ifp, text));
   // The same again: routes stay, and the driver is initialised as at every address.
   else if (first === text) io.layer.notify(device, 'address');
   else if (first === undefined) refused(() => addAddress(book, ifp, text));
   else refused(() => replaceAddress(book, ifp, first, text));
+}
+
+/** Without a prefix it is the address that counts. */
+function removeAddress(book: AddressBook, ifp: ifnet, address: string, prefix: number | null): void {
+  const device = ifp.if_netdev!;
+  const dotted = formatDotted(parseDotted(address)!);
+  const typed = prefix === null ? dotted : `${dotted}/${prefix}`;
+  const found = book.addressesOf(device).find((text) => `${text}/`.startsWith(`${typed}/`));
+  if (found === undefined)
+    throw new ErrnoError(EADDRNOTAVAIL, `ifconfig: ${ifp.if_xname} has no address ${typed}`);
+  refused(() => book.removeAddress(device, found));
 }
 
 /** The new one comes first, so that routes which fit it stay. */

@@ -72,7 +72,7 @@ const VALUES: Readonly<Record<string, (changes: Changes, text: string) => void>>
     changes.prefix = mask(text);
   },
   prefixlen: (changes, text) => {
-    changes.prefix = mask(text);
+    changes.prefix = prefixLength(text);
   },
   broadcast: (changes, text) => {
     if (parseDotted(text) === null) throw wrong(`broadcast ${text} is no address`);
@@ -121,7 +121,7 @@ function parseAddress(word: string, changes: Changes): void {
     throw wrong(`${word}: neither an address nor a parameter that is known`);
   if (changes.address !== null) throw wrong(`${word}: one address at a time, the others by alias`);
   changes.address = dotted;
-  if (prefix !== undefined) changes.prefix = mask(prefix);
+  if (prefix !== undefined) changes.prefix = prefixLength(prefix);
 }
 
 /** Words that say nothing without another, or against it. */
@@ -150,6 +150,15 @@ function mask(text: string): number {
     return parseMask(text);
   } catch (error) {
     throw wrong((error as Error).message.replace(/ \(E\w+\)$/, ''));
+  }
+}
+
+/** Masks will do, too. */
+function prefixLength(text: string): number {
+  try {
+    return parseMask(text);
+  } catch {
+    throw wrong(`prefix ${text}: 0 to 32 is possible`);
   }
 }
 

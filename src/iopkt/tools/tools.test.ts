@@ -135,6 +135,24 @@ test('ifconfig says what is wrong, and does nothing then', () => {
   ]);
 });
 
+test('ifconfig names no prefix that nobody typed, and calls a prefix a prefix', () => {
+  const { config, stack, device } = configured();
+  config('xx0', '10.0.0.1/24');
+  config('xx0', '10.0.0.7/24', 'alias');
+  expect(() => config('xx0', '10.0.0.77', '-alias')).toThrow(
+    'ifconfig: xx0 has no address 10.0.0.77 (EADDRNOTAVAIL)',
+  );
+  expect(() => config('xx0', '10.0.0.77/25', '-alias')).toThrow('xx0 has no address 10.0.0.77/25 (');
+  expect(() => config('xx0', '10.0.0.7/9', '-alias')).toThrow('xx0 has no address 10.0.0.7/9 (');
+  expect(stack.addressesOf(device())).toEqual(['10.0.0.1/24', '10.0.0.7/24']);
+  config('xx0', '10.0.0.7', '-alias');
+  expect(stack.addressesOf(device())).toEqual(['10.0.0.1/24']);
+  expect(() => config('xx0', '10.0.0.2/33')).toThrow('ifconfig: prefix 33: 0 to 32 is possible (EINVAL)');
+  expect(() => config('xx0', '10.0.0.2', 'prefixlen', 'x')).toThrow('prefix x: 0 to 32 is possible');
+  expect(() => config('xx0', '10.0.0.2', 'netmask', '33')).toThrow('netmask 33: 255.255.255.0');
+  expect(() => config('xx0', '10.0.0.2', 'netmask', '255.0.255.0')).toThrow('netmask 255.0.255.0 has a hole');
+});
+
 test('ifconfig chooses what it shows, in the order people know', () => {
   const { config, run2s, io } = configured({ cards: [{}, {}] });
   config('xx0', '10.0.0.1/24');
