@@ -1,7 +1,7 @@
 // io_net_self_t and the kernel's calls, one by one, as a driver sees them.
 
 import { expect, test } from 'vitest';
-import { EAGAIN, EINVAL, ENOTSUP, EOK } from '../iopkt/errno.ts';
+import { EAGAIN, EINVAL, ENOMEM, ENOTSUP, EOK } from '../iopkt/errno.ts';
 import { IoPktError } from '../iopkt/self.ts';
 import type { io_net_self_t } from './interface.ts';
 import {
@@ -25,10 +25,11 @@ import {
   SIGEV_PULSE_INIT,
   sigevent,
 } from './neutrino.ts';
-import { net_buf_t, setSingle, TAILQ_FIRST, TAILQ_NEXT } from './npkt.ts';
+import { net_buf_t, type npkt_t, setSingle, TAILQ_FIRST, TAILQ_NEXT } from './npkt.ts';
 import { errno } from './process.ts';
 import { ShimHost } from './testing.ts';
 import { XX } from './testing-driver.ts';
+import { xx_take } from './testing-driver-receive.ts';
 import type { xx_dev } from './testing-driver-state.ts';
 
 /** Runs `work` in a driver's init, after its reg. */
@@ -254,4 +255,39 @@ test('an exception with a mutex held leaves a machine that works', () => {
 
 test('calls outside of driver code are refused', () => {
   expect(() => ChannelCreate(0)).toThrow(/only a driver that io-net has called/);
+});
+
+test.each([true, false])('a list that bites its tail is P09, and no endless loop: interface up %s', (up) => {
+  const it = new ShimHost({
+    fn: {
+      receive(xx) {
+        const npkt = xx_take(xx);
+        const next = xx_take(xx);
+        if (npkt === null || next === null) return;
+        npkt.next = next;
+        next.next = npkt;
+        xx.ion.tx_up_start(xx.reg_hdl.value, npkt, 0, 0, xx.cell.value, xx.endpoint.value, 0, xx);
+      },
+    },
+  });
+  if (up) it.up();
+  else it.io.mount('xx', null);
+  it.run(1000);
+  it.machine.process(() => {
+    it.card.arrive(it.frame(1));
+    it.card.arrive(it.frame(2));
+  });
+  expect(() => it.run(1_000_000)).toThrow(/rule P09/);
+});
+
+test('packets without memory of their own come to an end too', () => {
+  inInit((ion) => {
+    const data = { value: 0 };
+    const taken: npkt_t[] = [];
+    for (let npkt = ion.alloc_up_npkt(0, data); npkt !== null; npkt = ion.alloc_up_npkt(0, data))
+      taken.push(npkt);
+    expect([taken.length > 60_000, errno.value]).toEqual([true, ENOMEM]);
+    for (const npkt of taken) ion.free(npkt);
+    expect(ion.alloc_up_npkt(0, data)).not.toBeNull();
+  });
 });

@@ -40,6 +40,8 @@ export class ShimDll implements System {
   generation = 0;
   readonly devices: ShimDevice[] = [];
   nextHandle = 1;
+  /** Calls of tx_up_start. */
+  passes = 0;
   /** Its init runs: the last interface may go without it. */
   loading = true;
   /** Its init has failed. */

@@ -31,6 +31,8 @@ export class UpNpkt extends npkt_t {
   dev: ShimDevice | null = null;
   /** Place among the frames of its interface. */
   sequence = 0;
+  /** The call of tx_up_start that met it last. */
+  pass = 0;
 }
 
 /** Originator's bits that the shim sets. */

@@ -34,6 +34,7 @@ export function passUp(dll: ShimDll, dev: ShimDevice, list: npkt_t, done_hdl: un
   checkLocks(dll, 'tx_up_start');
   let back: npkt_t | null = null;
   let last: npkt_t | null = null;
+  dll.passes++;
   for (let npkt: npkt_t | null = list; npkt !== null; ) {
     const next: npkt_t | null = npkt.next;
     npkt.next = null;
@@ -62,6 +63,10 @@ function passOne(dll: ShimDll, dev: ShimDevice, npkt: npkt_t, done_hdl: unknown)
       'S10',
       `${dll.file}: tx_up_start of a frame on a thread of io-pkt: a driver receives on a thread of its own`,
     );
+  // What nobody took is linked anew, so a list that bites its tail would have no end.
+  if (frame.pass === dll.passes)
+    mistake(dll.io, 'P09', `${dll.file}: tx_up_start of a list with one packet twice`);
+  frame.pass = dll.passes;
   frame.dev = dev;
   if (enlist(dev, frame)) return true;
   frame.state = RETURNED;

@@ -157,8 +157,15 @@ function alloc(dll: ShimDll, size: number): number {
   return address;
 }
 
+/** Packets of one driver: one that never stops asking is out of memory, too. */
+const NPKTS = 65_536;
+
 function allocUp(dll: ShimDll, size: number, data: Ref<number>): npkt_t | null {
   data.value = 0;
+  if (dll.npkts.size >= NPKTS) {
+    errno.value = ENOMEM;
+    return null;
+  }
   if (size > 0) {
     data.value = alloc(dll, size);
     if (data.value === 0) return null;
