@@ -2,12 +2,18 @@ import { expect, test } from 'vitest';
 import { heapGrowth, RETRY } from '../../test/vocabulary/heap.ts';
 import type { Mbuf } from '../mbuf/mbuf.ts';
 import type { Qdisc, QdiscEnv } from '../net/qdisc.ts';
+import { Codel } from './codel.ts';
 import { type Subject, TestEnv, walk } from './contract.ts';
 import { Drr } from './drr.ts';
 import { Bfifo, Pfifo } from './fifo.ts';
+import { FqCodel } from './fq-codel.ts';
 import { PfifoFast } from './pfifo-fast.ts';
 import { Prio } from './prio.ts';
+import { Red } from './red.ts';
+import { Sfq } from './sfq.ts';
 import { Tbf } from './tbf.ts';
+
+const RED = { min: 5000, max: 15_000, probability: 0.1 };
 
 /** Every discipline, each in the configurations that take different ways through its code. */
 const SUBJECTS: Subject[] = [
@@ -34,6 +40,36 @@ const SUBJECTS: Subject[] = [
   {
     name: 'drr over tbf',
     make: (env) => new Drr(env, { classes: [{ child: slow(env, 0) }, {}], classify: byPriority }),
+  },
+  { name: 'red', make: (env) => new Red(env, { limit: 30_000, avpkt: 500, ...RED }) },
+  {
+    name: 'red gentle with ecn',
+    make: (env) => new Red(env, { limit: 40_000, avpkt: 500, ...RED, gentle: true, ecn: true }),
+  },
+  {
+    name: 'red with ecn harddrop nodrop',
+    make: (env) =>
+      new Red(env, { limit: 40_000, avpkt: 500, ...RED, ecn: true, harddrop: true, nodrop: true }),
+  },
+  { name: 'codel', make: (env) => new Codel(env, { limit: 40, targetNs: 20_000, intervalNs: 400_000 }) },
+  {
+    name: 'codel with ecn',
+    make: (env) => new Codel(env, { targetNs: 20_000, intervalNs: 400_000, ecn: true, mtu: 300 }),
+  },
+  { name: 'fq_codel', make: (env) => new FqCodel(env, { targetNs: 20_000, intervalNs: 400_000 }) },
+  {
+    name: 'fq_codel of few flows with little memory',
+    make: (env) =>
+      new FqCodel(env, { flows: 3, limit: 40, memoryLimit: 20_000, dropBatch: 3, quantum: 300, ecn: false }),
+  },
+  { name: 'sfq', make: (env) => new Sfq(env) },
+  {
+    name: 'sfq of few short queues, perturbed',
+    make: (env) => new Sfq(env, { limit: 30, depth: 6, flows: 7, divisor: 8, quantum: 300, perturbNs: 2e6 }),
+  },
+  {
+    name: 'sfq headdrop, perturbed',
+    make: (env) => new Sfq(env, { limit: 20, depth: 9, headdrop: true, perturbNs: 1e6 }),
   },
 ];
 
