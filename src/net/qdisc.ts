@@ -84,6 +84,8 @@ export interface QdiscEnv {
   readonly random: Random;
   /** The machine's memory: a packet's bytes are at `m.data`, Ethernet header first. */
   readonly u8: Uint8Array;
+  /** To be told of each packet that is there once more than came: the device's books count it as one more. */
+  copied(): void;
 }
 
 /** Makes the discipline for one transmit queue. */

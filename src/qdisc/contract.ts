@@ -27,6 +27,8 @@ export class TestEnv implements QdiscEnv {
   readonly random: Random;
   readonly pool: MbufPool;
   readonly u8: Uint8Array;
+  /** Copies the discipline has made. */
+  copies = 0;
 
   constructor(seed: number) {
     const memory = new PhysicalMemory(8 << 20);
@@ -37,6 +39,10 @@ export class TestEnv implements QdiscEnv {
 
   stamp(to: Float64Array, index: number): void {
     to[index] = this.time[0];
+  }
+
+  copied(): void {
+    this.copies++;
   }
 
   /** A UDP packet of a flow, `bytes` long with its Ethernet header: IPv6 in odd flows, ECN-capable in some. */

@@ -6,7 +6,7 @@
 
 import type { Mbuf } from '../mbuf/mbuf.ts';
 import { foldChecksum } from '../net/checksum.ts';
-import { ipOffset } from './flow-hash.ts';
+import { ipOffset } from '../net/flow-hash.ts';
 
 /** Bits 4 and 5 of an IPv6 header's second byte. */
 const CE_IPV6 = 0x30;

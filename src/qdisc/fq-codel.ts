@@ -9,9 +9,9 @@
 //                                        old flows ─► [2] [900] [55]      in turn; leaves when found empty
 
 import type { Mbuf } from '../mbuf/mbuf.ts';
+import { flowHash } from '../net/flow-hash.ts';
 import type { Qdisc, QdiscEnv, QdiscStats } from '../net/qdisc.ts';
 import { type CodelParameters, CodelQueues, validateCodel } from './codel-queues.ts';
-import { flowHash } from './flow-hash.ts';
 import { validateWhole } from './options.ts';
 
 export interface FqCodelOptions extends CodelParameters {

@@ -10,8 +10,8 @@
 //   SfqQueues.longest ─► the queue that loses a packet
 
 import type { Mbuf } from '../mbuf/mbuf.ts';
+import { flowHash } from '../net/flow-hash.ts';
 import type { Qdisc, QdiscEnv, QdiscStats } from '../net/qdisc.ts';
-import { flowHash } from './flow-hash.ts';
 import { validateWhole } from './options.ts';
 import { SfqQueues } from './sfq-queues.ts';
 

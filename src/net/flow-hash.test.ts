@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { Random } from '../kernel/random.ts';
 import type { Mbuf } from '../mbuf/mbuf.ts';
-import { TestEnv } from './contract.ts';
+import { TestEnv } from '../qdisc/contract.ts';
 import { flowHash, ipOffset } from './flow-hash.ts';
 
 const MACS = [2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2];

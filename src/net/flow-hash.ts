@@ -5,7 +5,7 @@
 // public domain). Nothing behind the packet's first member is read: what is cut off there is hashed with less.
 
 import type { Mbuf } from '../mbuf/mbuf.ts';
-import { ETH_HLEN, ETH_P_IP, ETH_P_IPV6 } from '../net/ether.ts';
+import { ETH_HLEN, ETH_P_IP, ETH_P_IPV6 } from './ether.ts';
 
 const ETH_P_8021Q = 0x8100;
 const ETH_P_8021AD = 0x88a8;
