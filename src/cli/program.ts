@@ -13,6 +13,7 @@ import type { Io } from './io.ts';
 import { livelockCommand } from './livelock.ts';
 import { type RunOptions, runLab } from './run.ts';
 import { type ScenarioOptions, scenariosCommand } from './scenarios.ts';
+import { type ShapeOptions, shapeCommand } from './shape.ts';
 import { addTools } from './tools.ts';
 import { type VerifyCommandOptions, verifyCommand } from './verify.ts';
 
@@ -69,6 +70,34 @@ export function makeProgram(io: Io, exit: (code: number) => void): Command {
       'softnet sim router --trace trace.txt --json',
     ),
   );
+
+  program
+    .command('shape')
+    .summary('join two interfaces of this computer through queueing disciplines')
+    .description(
+      "Makes two interfaces (TAP) in this computer's kernel and passes on whatever enters one to the other, through queueing disciplines where it leaves: what goes out by RIGHT waits in the discipline of RIGHT. Needs root or CAP_NET_ADMIN.",
+    )
+    .argument('<left>', 'NAME[@NAMESPACE][=ADDRESS/PREFIX]')
+    .argument('<right>', 'the same for the other side')
+    .argument('[tc...]', 'lines of tc(8), each one argument; their devices are the two names')
+    .option('-b, --batch <file>', 'lines of tc(8) from a file, before those')
+    .option('--for <time>', 'how long, like 5s; without it until Ctrl-C', time)
+    .option('--seed <n>', 'seed of all chance (default: 1)', wholeNumber)
+    .option('--json', 'print one JSON object instead of tables')
+    .option('--pcap <dir>', 'write a pcapng file for each side into this folder')
+    .option('--print', 'print the lab file in place of running it, to build on')
+    .action(async (left: string, right: string, tc: string[], options: ShapeOptions) =>
+      exit(await shapeCommand(io, left, right, tc, options)),
+    )
+    .addHelpText(
+      'after',
+      examples(
+        'softnet shape left right "qdisc add dev right root tbf rate 10mbit burst 16kb latency 50ms"',
+        'softnet shape a@one=10.0.0.1/24 b@two=10.0.0.2/24 "qdisc add dev b root netem delay 20ms loss 1%"',
+        'softnet tc -s qdisc show dev b      # from another terminal, while it runs',
+        'softnet shape left right -b tree.tc --print > my.yaml',
+      ),
+    );
 
   addTools(program, io, exit);
 

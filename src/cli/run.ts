@@ -43,7 +43,16 @@ export class BrokenRunError extends Error {
 export async function runLab(io: Io, mode: 'up' | 'sim', file: string, options: RunOptions): Promise<number> {
   if (options.console !== undefined && options.json === true)
     throw new UserError('--console and --json both want standard output: one of them would be right');
-  const disk = open(file);
+  return runDisk(io, mode, open(file), options);
+}
+
+/** The same for a lab that has been read. */
+export async function runDisk(
+  io: Io,
+  mode: 'up' | 'sim',
+  disk: LabOnDisk,
+  options: RunOptions,
+): Promise<number> {
   if (options.seed !== undefined) disk.spec.seed = options.seed;
   const interrupts = new Interrupts(io);
   const run = new Run(io, mode, disk, options, interrupts);

@@ -5,7 +5,7 @@ import { formatAddress, maskOf, type Network } from '../inet/address.ts';
 import { formatMac } from '../net/ether.ts';
 import { checkCables } from './check-cables.ts';
 import { checkPorts, checkTraffic } from './check-traffic.ts';
-import { driverFor } from './chips.ts';
+import { driverFor, NO_CHIP } from './chips.ts';
 import { checkBroken, nicNames, servedNic, servicePort } from './names.ts';
 import type { Complain, Path } from './problem.ts';
 import type { GuestFile, HostFile, HubFile, LinkFile, PortFile, SwitchFile, TrafficFile } from './schema.ts';
@@ -83,6 +83,7 @@ function checkHosts(entries: Entries, complain: Complain): Pick<LabSpec, 'hosts'
       }));
       const spec = { ...host, name, nics, drivers: host.drivers ?? neededDrivers(host) };
       checkStack(name, host, complain);
+      checkBridge(name, host, complain);
       checkServices(spec, complain);
       hosts.push(spec);
     }
@@ -118,6 +119,10 @@ function checkStack(name: string, host: HostFile, complain: Complain): void {
         "with io-pkt drivers are the host's: drivers: [speedo] there would be right",
         'key',
       );
+    if (nic.chip === NO_CHIP) {
+      checkPlain(nic, isIopkt, at, complain);
+      return;
+    }
     if (!isIopkt && driverFor(nic.chip, 'core') === null)
       complain(
         nic.chip === undefined ? at : [...at, 'chip'],
@@ -128,6 +133,32 @@ function checkStack(name: string, host: HostFile, complain: Complain): void {
     if (nic !== undefined && !names.includes(nic))
       complain([...path, 'faults', i, 'nic'], notOneOf('NIC of this host', nic, names));
   });
+}
+
+function checkPlain(nic: HostFile['nics'][number], isIopkt: boolean, at: Path, complain: Complain): void {
+  if (isIopkt)
+    complain([...at, 'chip'], "io-pkt's drivers want a card: pcnet, say, or stack: core would be right");
+  else if (nic.driver !== undefined)
+    complain([...at, 'driver'], 'without a card there is no driver: leave it out, or name a chip', 'key');
+}
+
+/** A bridge passes everything on: its ports are no stations. */
+function checkBridge(name: string, host: HostFile, complain: Complain): void {
+  const { bridge } = host;
+  if (bridge === undefined) return;
+  const path: Path = ['hosts', name, 'bridge'];
+  if (host.stack === 'io-pkt') complain(path, 'a bridge is of the core: stack: core would be right', 'key');
+  const names = nicNames(host);
+  bridge.forEach((port, i) => {
+    const nic = host.nics[names.indexOf(port)];
+    if (nic === undefined) complain([...path, i], notOneOf('NIC of this host', port, names));
+    else if (nic.address !== undefined)
+      complain(
+        [...path, i],
+        `${port} has an address, and a port of a bridge has none: leave one of them out`,
+      );
+  });
+  if (bridge[0] === bridge[1]) complain([...path, 1], `${bridge[1]} twice: another NIC would be right`);
 }
 
 type NicParts = { name?: string; mac?: Uint8Array; address?: Network };

@@ -48,6 +48,9 @@ const QEMU_DEVICES: Readonly<Record<string, ChipName>> = {
 };
 export const QEMU_CHIPS: readonly string[] = Object.keys(QEMU_DEVICES).map((name) => `${REMOTE}${name}`);
 
+/** No card at all: the device is the end of its cable (plain-device.ts). */
+export const NO_CHIP = 'none';
+
 /** Drivers that know a chip: of the core, and of io-pkt. */
 const DRIVERS = {
   pcnet: { core: 'pcnet32', 'io-pkt': 'pcn' },
@@ -55,8 +58,9 @@ const DRIVERS = {
 } as const;
 export type StackName = 'core' | 'io-pkt';
 
-/** Name of the driver for a chip on a host with this stack; null: there is none. */
+/** Name of the driver for a chip on a host with this stack; null: there is none, or none is wanted. */
 export function driverFor(chip: string, stack: StackName): string | null {
+  if (chip === NO_CHIP) return null;
   return DRIVERS[isI8255x(ourChip(chip)) ? 'i8255x' : 'pcnet'][stack];
 }
 

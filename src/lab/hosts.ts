@@ -12,14 +12,16 @@ import { Machine } from '../kernel/machine.ts';
 import type { PhysicalMemory } from '../kernel/memory.ts';
 import { CPU_PROFILES } from '../kernel/profile.ts';
 import type { Tracer } from '../kernel/trace.ts';
+import { joinPorts } from '../net/bridge.ts';
 import type { NetDevice } from '../net/device.ts';
 import { DeviceLayer } from '../net/layer.ts';
 import { PfifoFast } from '../qdisc/pfifo-fast.ts';
 import { Link } from '../wire/link.ts';
 import type { Medium } from '../wire/medium.ts';
 import type { CardBooks } from './card-books.ts';
-import { isRemote, makeChip, remoteModel } from './chips.ts';
+import { isRemote, makeChip, NO_CHIP, remoteModel } from './chips.ts';
 import { startIoPkt } from './iopkt-host.ts';
+import { PLAIN_RING, PlainDevice } from './plain-device.ts';
 import { LabRunError } from './problem.ts';
 import type { HostSpec, NicSpec } from './spec.ts';
 import type { Wires } from './wires.ts';
@@ -141,7 +143,10 @@ export class LabHost {
     this.stack = new InetStack(this.layer);
     this.stack.forwarding = spec.forward;
     if (spec.stack === 'core') {
-      this.nics = spec.nics.map((nic, i) => this.bindCore(this.plugCard(nic, i, parts)));
+      this.nics = spec.nics.map((nic, i) =>
+        nic.chip === NO_CHIP ? this.plugPlain(nic, parts) : this.bindCore(this.plugCard(nic, i, parts)),
+      );
+      if (spec.bridge !== undefined) this.bridge(spec.bridge);
       return;
     }
     const cards = spec.nics.map((nic, i) => this.plugCard(nic, i, parts));
@@ -193,6 +198,31 @@ export class LabHost {
       return made.chip;
     });
     return { spec, pci, card, connected };
+  }
+
+  private plugPlain(spec: NicSpec, parts: HostParts): LabNic {
+    const { medium, connected } = socketOf(this.spec, spec, parts);
+    this.layer.defaultQdisc = spec.qdisc === 'none' ? null : (length) => new PfifoFast(length);
+    const plain = new PlainDevice(this.layer, spec.name, spec.mac, medium);
+    const { device, napi } = plain;
+    return {
+      spec,
+      card: plain.books(),
+      connected,
+      device,
+      devices: [device],
+      linkRate: () => (device.carrier ? device.link.bitsPerSecond || Infinity : 0),
+      ringSize: PLAIN_RING,
+      polled: () => napi,
+      heldByDriver: () => plain.held,
+      driverStats: () => ({}),
+      keptByCard: () => 0,
+    };
+  }
+
+  /** All that comes in by one of the two goes out by the other. */
+  private bridge([one, other]: readonly string[]): void {
+    joinPorts(this.nic(one).device!, this.nic(other).device!);
   }
 
   /** A card for the core's driver: the one device on the bus that has none yet. */

@@ -4,7 +4,7 @@
 import { z } from 'zod';
 import { parseAddress, parseNetwork } from '../inet/address.ts';
 import { isValidStation, parseMac } from '../net/ether.ts';
-import { CHIPS, QEMU_CHIPS } from './chips.ts';
+import { CHIPS, NO_CHIP, QEMU_CHIPS } from './chips.ts';
 import { didYouMean } from './did-you-mean.ts';
 import { choice, keys, notOneOf, parsed, text, whole } from './schema-parts.ts';
 import { parsePace, parseRate, parseShare, parseSize, parseSpan, parseTime } from './units.ts';
@@ -58,7 +58,7 @@ const driver = orMap(
 );
 
 const chip = parsed((value): string => {
-  const names: readonly string[] = [...CHIPS, ...QEMU_CHIPS];
+  const names: readonly string[] = [...CHIPS, ...QEMU_CHIPS, NO_CHIP];
   if (typeof value !== 'string') throw new Error(notOneOf('chip', value, [...CHIPS, 'qemu:pcnet']));
   if (names.includes(value)) return value;
   const near = didYouMean(value, names);
@@ -126,6 +126,10 @@ export const hostSchema = keys({
   gateway: address.optional(),
   routes: z.array(keys({ to: network, via: address })).default([]),
   services: z.array(service).default([]),
+  bridge: z
+    .array(name)
+    .length(2, { error: 'a bridge has two ports: [eth0, eth1] would be right' })
+    .optional(),
   nics: z.array(nic).default([]),
 });
 

@@ -277,6 +277,9 @@ export class NetDevice {
 
   // ---- receive
 
+  /** Takes every packet that comes in, its Ethernet header in front, in place of the protocols (rx_handler): of a bridge, say. */
+  rxHandler: ((m: Mbuf) => void) | null = null;
+
   /** Gives the driver a buffer for a frame: a cluster, its data aligned so that the network header is; null: none left. */
   allocReceive(): Mbuf | null {
     const { machine } = this.layer;

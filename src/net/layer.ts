@@ -105,6 +105,11 @@ export class DeviceLayer {
       return;
     }
     if (this.packetTypes.taps.length > 0) this.showTaps(m, device, false);
+    if (device.rxHandler !== null) {
+      device.delivered++;
+      device.rxHandler(m);
+      return;
+    }
     this.ethTypeTrans(m, device);
     if (cpu.trace.on)
       cpu.trace.emit(
