@@ -123,6 +123,12 @@ function checkStack(name: string, host: HostFile, complain: Complain): void {
       checkPlain(nic, isIopkt, at, complain);
       return;
     }
+    if (nic.queues !== undefined)
+      complain(
+        [...at, 'queues'],
+        `the ${nic.chip} has one transmit queue: chip: none has as many as you like`,
+        'key',
+      );
     if (!isIopkt && driverFor(nic.chip, 'core') === null)
       complain(
         nic.chip === undefined ? at : [...at, 'chip'],

@@ -203,7 +203,7 @@ export class LabHost {
   private plugPlain(spec: NicSpec, parts: HostParts): LabNic {
     const { medium, connected } = socketOf(this.spec, spec, parts);
     this.layer.defaultQdisc = spec.qdisc === 'none' ? null : (length) => new PfifoFast(length);
-    const plain = new PlainDevice(this.layer, spec.name, spec.mac, medium);
+    const plain = new PlainDevice(this.layer, spec.name, spec.mac, medium, spec.queues);
     const { device, napi } = plain;
     return {
       spec,

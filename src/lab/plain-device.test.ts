@@ -70,6 +70,18 @@ test('what a cable damages is dropped and counted by reason; a cable that flaps 
   expect(report.conservation.vanished).toEqual([]);
 });
 
+test('several transmit queues share the cable', () => {
+  const text = boxLab({ right: ', rate: 10Mbit', traffic: `${PINGS}, ${FLOOD}` });
+  const { report, lab } = runLab(
+    text.replace('name: out, chip: none', 'name: out, chip: none, queues: 4'),
+    500 * MS,
+  );
+  expect(lab.host('box').nic('out').device!.txQueues).toHaveLength(4);
+  expect(report.conservation.vanished).toEqual([]);
+  const way = Object.entries(report.links.r.directions).find(([name]) => name.startsWith('box'))![1];
+  expect(way.utilisation).toBeGreaterThan(0.97);
+});
+
 test('a cut through the box and back: 200 seeds of impairments lose nothing without saying so', () => {
   for (let seed = 1; seed <= 200; seed++) {
     const impair = `, impair: { both: { loss: ${seed % 7}%, duplication: ${seed % 5}%, reordering: ${seed % 4}%, corruption: ${seed % 3}% } }`;
@@ -93,6 +105,7 @@ test.each([
     '{ name: out, chip: none, driver: pcnet32 }',
     'without a card there is no driver',
   ],
+  ['address: 10.0.0.2/24,', 'queues: 2,', 'has one transmit queue'],
   ['profile: ideal', 'stack: io-pkt', "io-pkt's drivers want a card"],
 ])('%s as %s is refused: %s', (right, wrong, message) => {
   expect(() => loadLab('box.yaml', boxLab({}).replace(right, wrong))).toThrow(LabFileError);

@@ -1,13 +1,16 @@
 // `chip: none`: a device that is the end of its cable, without a card in between, as each half of a veth pair is. For boxes
-// that stand in somebody else's link, a shaper say, where the queue in front of the cable is to be the only one: it gives the
-// cable one packet at a time.
+// that stand in somebody else's link, a shaper say, where the discipline is to be the only place where packets wait.
 //
-//   cable ─► ring of frames ─► interrupt ─► NAPI ─► device layer          device layer ─► one frame ─► cable
+// Each of its transmit queues holds one packet; when there are several, the cable takes from them in turn.
+//
+//                                                                        queue 0 [packet] ─┐
+//   cable ─► ring of frames ─► interrupt ─► NAPI ─► device layer ──►     queue 1 [packet] ─┼─► cable
+//                                                                        ...               ┘
 
 import { copyBytes } from '../kernel/copy.ts';
 import { IrqLine } from '../kernel/irq.ts';
 import type { Mbuf } from '../mbuf/mbuf.ts';
-import { NETDEV_TX_BUSY, NETDEV_TX_OK, NETIF_F_SG, NetDevice } from '../net/device.ts';
+import { NETDEV_TX_BUSY, NETDEV_TX_OK, NETIF_F_SG, NetDevice, type NetDeviceOps } from '../net/device.ts';
 import { ETH_HLEN } from '../net/ether.ts';
 import type { DeviceLayer } from '../net/layer.ts';
 import { Napi } from '../net/napi.ts';
@@ -31,23 +34,26 @@ export class PlainDevice implements Station {
   private readonly medium: Medium;
   private readonly line: IrqLine;
   private readonly ring = new FrameQueue();
-  /** Of whom the frame is that the cable has now. */
-  private sending: Mbuf | null = null;
+  /** What each transmit queue holds, and of which the frame is that the cable has now; -1: of none. */
+  private readonly slots: (Mbuf | null)[];
+  private sending = -1;
   private received = 0;
   private given = 0;
   private readonly drops = { ringFull: 0, notOpen: 0, crcError: 0, lengthError: 0, noBuffer: 0 };
 
-  /** Makes and registers the device. */
-  constructor(layer: DeviceLayer, name: string, mac: Uint8Array, medium: Medium) {
+  /** Makes and registers the device, with that many transmit queues. */
+  constructor(layer: DeviceLayer, name: string, mac: Uint8Array, medium: Medium, queues = 1) {
     const { machine } = layer;
     this.layer = layer;
     this.medium = medium;
-    this.device = new NetDevice(layer, name, {
+    this.slots = new Array<Mbuf | null>(queues).fill(null);
+    const ops: NetDeviceOps = {
       open: () => this.open(),
       stop: () => this.stop(),
-      startXmit: (m) => this.startXmit(m),
+      startXmit: (m, queue) => this.startXmit(m, queue),
       held: () => this.held,
-    });
+    };
+    this.device = new NetDevice(layer, name, ops, queues);
     this.device.features = NETIF_F_SG;
     this.device.setAddress(mac);
     this.napi = new Napi(layer.softnet, name, (budget) => this.poll(budget));
@@ -60,9 +66,9 @@ export class PlainDevice implements Station {
     layer.register(this.device);
   }
 
-  /** Packets that the cable has and has not reported. */
+  /** Packets in its transmit queues, the one that the cable has not reported among them. */
   get held(): number {
-    return this.sending === null ? 0 : 1;
+    return this.slots.reduce((sum, m) => sum + (m === null ? 0 : 1), 0);
   }
 
   books(): CardBooks {
@@ -90,9 +96,11 @@ export class PlainDevice implements Station {
     this.napi.disable();
     this.medium.attach(null);
     this.drops.notOpen += this.ring.clear(this.medium.pool);
-    const m = this.sending;
-    this.sending = null;
-    if (m !== null) this.device.transmitDone(m, false);
+    this.sending = -1;
+    this.slots.forEach((m, queue) => {
+      this.slots[queue] = null;
+      if (m !== null) this.device.transmitDone(m, false);
+    });
   }
 
   carrierChanged(): void {
@@ -152,8 +160,17 @@ export class PlainDevice implements Station {
 
   // ---- out
 
-  private startXmit(m: Mbuf): boolean {
-    if (this.sending !== null) return NETDEV_TX_BUSY;
+  private startXmit(m: Mbuf, queue: number): boolean {
+    if (this.slots[queue] !== null) return NETDEV_TX_BUSY;
+    this.slots[queue] = m;
+    if (this.sending < 0) this.send(queue);
+    // A cable that takes no time has told already.
+    if (this.slots[queue] !== null) this.device.txQueues[queue].stop();
+    return NETDEV_TX_OK;
+  }
+
+  private send(queue: number): void {
+    const m = this.slots[queue]!;
     const { machine } = this.layer;
     const frame = this.medium.pool.get(m.packetLength);
     machine.cpu.charge((machine.cpu.profile.copyByte * m.packetLength) | 0);
@@ -162,18 +179,21 @@ export class PlainDevice implements Station {
       copyBytes(machine.memory, part.data, frame, at, part.length);
       at += part.length;
     }
-    this.sending = m;
+    this.sending = queue;
     this.medium.send(frame);
-    // A cable that takes no time has told already.
-    if (this.held > 0) this.device.txQueues[0].stop();
-    return NETDEV_TX_OK;
   }
 
   transmitted(status: number): void {
-    const m = this.sending;
-    if (m === null) return;
-    this.sending = null;
-    this.device.transmitDone(m, (status & FAILED) === 0);
-    this.device.txQueues[0].wake();
+    const { slots, device, sending } = this;
+    if (sending < 0) return;
+    const m = slots[sending]!;
+    slots[sending] = null;
+    this.sending = -1;
+    device.transmitDone(m, (status & FAILED) === 0);
+    for (let i = 1; i <= slots.length && this.sending < 0; i++) {
+      const next = (sending + i) % slots.length;
+      if (slots[next] !== null) this.send(next);
+    }
+    device.txQueues[sending].wake();
   }
 }

@@ -74,6 +74,7 @@ const nic = keys({
   mac: mac.optional(),
   address: network.optional(),
   qdisc: choice('queueing discipline', QDISCS).optional(),
+  queues: whole(1, 64).optional(),
   promiscuous: flag.default(false),
   negotiation: time.optional(),
 });
