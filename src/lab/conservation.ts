@@ -5,8 +5,8 @@
 //   card in     from the wire + looped = to the driver + drops
 //   card out    taken = sent + errors (+ the one being sent)
 //   driver      from the card, whole or in part = to the device layer + bad + without buffer + on the shim's list + still in the ring or backlog
-//   device in   packets = delivered to protocols + drops
-//   device out  offered = sent + drops + queued + with the driver
+//   device in   packets = delivered to protocols + drops + taken by tc
+//   device out  offered + copies = sent + drops + taken by tc + queued + with the driver
 //   protocols   received + originated = transmitted + consumed + drops + held
 //
 // What a place cannot account for is named; a correct lab names nothing.
@@ -75,9 +75,14 @@ function checkNic(host: LabHost, nic: LabNic, check: Check): void {
   let out = nic.heldByDriver();
   for (const device of nic.devices) {
     const { rx, tx } = device;
-    check(`${where} device receive`, rx.packets, rx.packets - device.delivered - dropsOf(device, 'receive'));
-    offered += device.offered;
-    out += tx.packets + dropsOf(device, 'transmit') + device.queued;
+    const { delivered, stolenIn } = device;
+    check(
+      `${where} device receive`,
+      rx.packets,
+      rx.packets - delivered - stolenIn - dropsOf(device, 'receive'),
+    );
+    offered += device.offered + device.copied;
+    out += tx.packets + dropsOf(device, 'transmit') + device.stolenOut + device.queued;
   }
   check(`${where} device transmit`, offered, offered - out);
 }

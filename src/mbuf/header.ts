@@ -16,6 +16,10 @@ export function copyHeader(from: Mbuf, to: Mbuf): void {
   to.checksumStart = from.checksumStart;
   to.checksumOffset = from.checksumOffset;
   to.hash = from.hash;
+  to.rxQueue = from.rxQueue;
+  to.redirects = from.redirects;
+  to.gsoSize = from.gsoSize;
+  to.gsoSegments = from.gsoSegments;
   to.timestampNs = from.timestampNs;
 }
 

@@ -115,6 +115,13 @@ export class Mbuf {
   checksumOffset = 0;
   /** Hash of the flow, as an int32. */
   hash = 0;
+  /** Receive queue it came from, counted from 1; 0: none, or not known. */
+  rxQueue = 0;
+  /** Times it was redirected from one device to another. */
+  redirects = 0;
+  /** Bytes of payload in each segment that it is to be cut into before it leaves, and their number; 0: it is not. */
+  gsoSize = 0;
+  gsoSegments = 0;
 
   /** `home`: physical address of MSIZE bytes. */
   constructor(pool: MbufPool, index: number, home: number) {

@@ -128,6 +128,10 @@ export class MbufPool {
     m.checksumStart = 0;
     m.checksumOffset = 0;
     m.hash = 0;
+    m.rxQueue = 0;
+    m.redirects = 0;
+    m.gsoSize = 0;
+    m.gsoSegments = 0;
     this.timestamps[m.index] = 0;
     return m;
   }

@@ -1,8 +1,8 @@
 // Nothing vanishes: the two sums that hold for a device whenever nobody is inside its code, and what they say when they
 // do not.
 //
-//   in    received = delivered + dropped on the receive side                    (the backlog is not counted yet)
-//   out   offered  = sent + dropped on the transmit side + queued + held by the driver
+//   in    received         = delivered + dropped on the receive side + taken by tc     (the backlog is not counted yet)
+//   out   offered + copied = sent + dropped on the transmit side + taken by tc + queued + held by the driver
 
 import type { NetDevice } from './device.ts';
 import { DROP_REASONS } from './drop-reason.ts';
@@ -32,8 +32,9 @@ export function conservation(device: NetDevice): Conservation {
   const transmitDrops = dropsOf(device, 'transmit');
   const { queued, delivered, offered } = device;
   const held = device.ops.held?.() ?? null;
-  const missingIn = device.rx.packets - delivered - receiveDrops;
-  const missingOut = offered - device.tx.packets - transmitDrops - queued - (held ?? 0);
+  const missingIn = device.rx.packets - delivered - receiveDrops - device.stolenIn;
+  const missingOut =
+    offered + device.copied - device.tx.packets - transmitDrops - device.stolenOut - queued - (held ?? 0);
   const text = [
     sentence(device.name, missingIn, 'received', 'delivered nor dropped'),
     held === null && missingOut > 0

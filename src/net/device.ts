@@ -10,6 +10,8 @@ import type { Mbuf } from '../mbuf/mbuf.ts';
 import { DROP_NO_CARRIER, DROP_QUEUE_STOPPED, DROP_REASONS, DROP_TX_ERROR } from './drop-reason.ts';
 import { ETH_ALEN, ETH_DATA_LEN, isValidStation } from './ether.ts';
 import type { DeviceLayer } from './layer.ts';
+import type { Qdisc } from './qdisc.ts';
+import { QdiscRun } from './qdisc-run.ts';
 import { TxQueue } from './tx-queue.ts';
 
 /** Interface flags, as Linux and the BSDs number them. */
@@ -57,6 +59,8 @@ export interface NetDeviceOps {
    * with `queue.pull()` until that gives null or its ring is full. The queue needs a discipline.
    */
   start?(queue: TxQueue): void;
+  /** The queue for a packet; below 0: the device layer chooses. */
+  selectQueue?(m: Mbuf): number;
   /** Promiscuous, all-multicast or the multicast list changed. */
   setRxMode?(): void;
   /** The station address changed. */
@@ -72,6 +76,15 @@ export interface NetDeviceOps {
   selfTest?(): string[];
   /** ethtool -S: the driver's own counters by name. */
   driverStats?(): Record<string, number>;
+}
+
+/** Lends a packet with its Ethernet header in front; false: the hook has taken and counted it. */
+export type PacketHook = (m: Mbuf) => boolean;
+
+/** Queues `offset` to `offset + count - 1`. */
+export interface QueueRange {
+  count: number;
+  offset: number;
 }
 
 export interface RegisterDump {
@@ -108,11 +121,26 @@ export class NetDevice {
   /** Another packet follows at once: the driver may leave the doorbell to it (netdev_xmit_more). */
   xmitMore = false;
   readonly txQueues: TxQueue[];
+  /** What tc shows as the root: the discipline of all queues, or one above those of each (mq); null: noqueue. */
+  rootQdisc: Qdisc | null = null;
+  /** mqprio: the traffic class of each of the sixteen priorities, and the queues of each class; empty: all queues serve all. */
+  readonly prioToTc = new Uint8Array(16);
+  tcToQueues: readonly QueueRange[] = [];
+  /** XPS: the queue of each CPU, by its index; -1 or none: by flow. */
+  xps: readonly number[] = [];
+  /** tc's hooks, before a packet that came in is looked at, and before one that goes out is queued; false: it is gone. */
+  ingress: PacketHook | null = null;
+  egress: PacketHook | null = null;
   readonly rx: DeviceCounters = { packets: 0, bytes: 0, errors: 0, multicast: 0 };
   readonly tx: DeviceCounters = { packets: 0, bytes: 0, errors: 0, multicast: 0 };
   /** Packets handed to a packet type's function; packets that protocols offered for sending. */
   delivered = 0;
   offered = 0;
+  /** Packets that are there once more than they were offered: copies that disciplines make, segments. */
+  copied = 0;
+  /** Packets that actions of tc took on their way in and out. */
+  stolenIn = 0;
+  stolenOut = 0;
   /** Interrupts the driver handled. */
   interrupts = 0;
   readonly drops = new Float64Array(DROP_REASONS.length);
@@ -304,18 +332,37 @@ export class NetDevice {
 
   // ---- transmit
 
-  /** Hands one packet to the driver; false when the driver is busy and the packet is still the caller's. */
-  hardStartXmit(m: Mbuf, queue: TxQueue): boolean {
+  /**
+   * Hands a packet to the driver, as segments if it must be: what the driver was too busy for is still the caller's, a list
+   * linked by nextPacket; null: nothing.
+   */
+  hardStartXmit(m: Mbuf, queue: TxQueue): Mbuf | null {
+    const { layer } = this;
+    // Null, out of buffers: counted and gone, so not busy.
+    let ready = layer.makeSendable(m, this);
+    const more = this.xmitMore;
+    while (ready !== null) {
+      const rest: Mbuf | null = ready.nextPacket;
+      ready.nextPacket = null;
+      this.xmitMore = more || rest !== null;
+      if (!this.startOne(ready, queue)) {
+        ready.nextPacket = rest;
+        return ready;
+      }
+      ready = rest;
+      if (ready !== null && queue.stopped) return ready;
+    }
+    return null;
+  }
+
+  private startOne(m: Mbuf, queue: TxQueue): boolean {
     const { layer } = this;
     const { cpu } = layer.machine;
-    const ready = layer.makeSendable(m, this);
-    // Out of buffers: counted and gone, so not busy.
-    if (ready === null) return true;
-    const length = ready.packetLength;
-    if (layer.packetTypes.taps.length > 0) layer.showTaps(ready, this, true);
+    const length = m.packetLength;
+    if (layer.packetTypes.taps.length > 0) layer.showTaps(m, this, true);
     if (cpu.trace.on)
       cpu.trace.emit(TP_NET_DEV_START_XMIT, cpu.now(), cpu.traceSource, this.traceName, length);
-    const taken = this.ops.startXmit!(ready, queue.index);
+    const taken = this.ops.startXmit!(m, queue.index);
     if (cpu.trace.on)
       cpu.trace.emit(TP_NET_DEV_XMIT, cpu.now(), cpu.traceSource, this.traceName, length, taken ? 0 : 16);
     if (taken) queue.touch();
@@ -326,7 +373,48 @@ export class NetDevice {
   xmitStraight(m: Mbuf, queue: TxQueue): void {
     if (!this.canTransmit) this.drop(m, DROP_NO_CARRIER);
     else if (queue.stopped || this.ops.start !== undefined) this.drop(m, DROP_QUEUE_STOPPED);
-    else if (!this.hardStartXmit(m, queue)) this.drop(m, DROP_QUEUE_STOPPED);
+    else {
+      let rest = this.hardStartXmit(m, queue);
+      while (rest !== null) {
+        const next: Mbuf | null = rest.nextPacket;
+        rest.nextPacket = null;
+        this.drop(rest, DROP_QUEUE_STOPPED);
+        rest = next;
+      }
+    }
+  }
+
+  /** One discipline for all queues, in the place of those that are there, whose packets are dropped; null: noqueue. */
+  setRootQdisc(qdisc: Qdisc | null): void {
+    this.rootQdisc = qdisc;
+    for (const feeder of this.feeders) feeder.replace(null);
+    const [first] = this.txQueues;
+    const shared = this.txQueues.length === 1 || qdisc === null ? null : new QdiscRun(this, null);
+    for (const queue of this.txQueues) queue.feeder = shared ?? new QdiscRun(this, queue);
+    first.feeder.qdisc = qdisc;
+  }
+
+  /** A discipline for each queue, below `root`, which is shown and not asked (mq). */
+  setQueueQdiscs(root: Qdisc, qdiscs: readonly Qdisc[]): void {
+    if (qdiscs.length !== this.txQueues.length)
+      throw new RangeError(
+        `${this.name}: ${qdiscs.length} disciplines for ${this.txQueues.length} queues: one each wanted`,
+      );
+    this.setRootQdisc(null);
+    this.rootQdisc = root;
+    this.txQueues.forEach((queue, i) => {
+      queue.feeder.qdisc = qdiscs[i];
+    });
+  }
+
+  /** What feeds the queues, each once. */
+  get feeders(): QdiscRun[] {
+    return [...new Set(this.txQueues.map((queue) => queue.feeder))];
+  }
+
+  /** The queue that a packet was put in. */
+  queueOf(m: Mbuf): TxQueue {
+    return this.txQueues[m.queue] ?? this.txQueues[0];
   }
 
   /** dev_queue_xmit: takes a packet that starts with its Ethernet header. */
@@ -381,8 +469,11 @@ export class NetDevice {
 
   /** Packets waiting in the transmit queues. */
   get queued(): number {
+    const { txQueues } = this;
     let sum = 0;
-    for (const queue of this.txQueues) sum += queue.pending;
+    for (let i = 0; i < txQueues.length; i++) {
+      if (i === 0 || txQueues[i].feeder !== txQueues[0].feeder) sum += txQueues[i].pending;
+    }
     return sum;
   }
 

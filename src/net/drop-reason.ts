@@ -44,6 +44,14 @@ export const DROP_COPY_NOMEM = 37;
 export const DROP_IF_DOWN = 38;
 export const DROP_IF_TOO_BIG = 39;
 export const DROP_IF_OWN_FRAME = 40;
+/** An action of tc's dropped it, on its way in or out. */
+export const DROP_TC_INGRESS = 41;
+export const DROP_TC_EGRESS = 42;
+/** Redirected from device to device too often: on its way out of the last one, and into it. */
+export const DROP_REDIRECT_LOOP = 43;
+export const DROP_REDIRECT_LOOP_IN = 44;
+/** It could not be cut into segments: strange headers, or no buffer. */
+export const DROP_SKB_GSO_SEG = 45;
 
 /** Name and whose account it is on: the way in (device layer), the protocols, or the way out. */
 export const DROP_REASONS = [
@@ -88,4 +96,9 @@ export const DROP_REASONS = [
   { name: 'IF_DOWN', side: 'receive' },
   { name: 'IF_TOO_BIG', side: 'receive' },
   { name: 'IF_OWN_FRAME', side: 'receive' },
+  { name: 'TC_INGRESS', side: 'receive' },
+  { name: 'TC_EGRESS', side: 'transmit' },
+  { name: 'REDIRECT_LOOP', side: 'transmit' },
+  { name: 'REDIRECT_LOOP_IN', side: 'receive' },
+  { name: 'SKB_GSO_SEG', side: 'transmit' },
 ] as const;

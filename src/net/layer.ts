@@ -25,6 +25,7 @@ import {
 import { ETH_HLEN, ETH_P_802_2, ETH_P_802_3, ETH_P_802_3_MIN } from './ether.ts';
 import { type PacketType, PacketTypes, PTYPE_HASH_SIZE } from './packet-type.ts';
 import type { QdiscFactory } from './qdisc.ts';
+import { pickQueue } from './queue-pick.ts';
 import { Softnet } from './softnet.ts';
 
 /** What happened to a device, for those who want to know (the netdevice notifier chain). */
@@ -57,11 +58,14 @@ export class DeviceLayer {
   register(device: NetDevice): void {
     if (this.find(device.name) !== undefined) throw new Error(`there is a device ${device.name} already`);
     device.index = this.nextIndex++;
-    if (this.defaultQdisc !== null) {
-      for (const queue of device.txQueues) queue.qdisc = this.defaultQdisc(device.txQueueLength);
-    }
+    if (this.defaultQdisc !== null) this.giveDefault(device, this.defaultQdisc);
     this.devices.push(device);
     this.notify(device, 'registered');
+  }
+
+  /** A device with several queues has one on each. */
+  private giveDefault(device: NetDevice, make: QdiscFactory): void {
+    for (const queue of device.txQueues) queue.qdisc = make(device.txQueueLength);
   }
 
   /** unregister_netdev: closes the device and forgets it. */
@@ -105,6 +109,7 @@ export class DeviceLayer {
       return;
     }
     if (this.packetTypes.taps.length > 0) this.showTaps(m, device, false);
+    if (device.ingress !== null && !device.ingress(m)) return;
     if (device.rxHandler !== null) {
       device.delivered++;
       device.rxHandler(m);
@@ -201,9 +206,9 @@ export class DeviceLayer {
     else if (!device.carrier) device.drop(m, DROP_NO_CARRIER);
     else if (m.packetLength < ETH_HLEN) device.drop(m, DROP_PKT_TOO_SHORT);
     else if (m.packetLength > device.mtu + ETH_HLEN) device.drop(m, DROP_PKT_TOO_BIG);
-    else {
+    else if (device.egress === null || device.egress(m)) {
       const { txQueues } = device;
-      txQueues[txQueues.length === 1 ? 0 : m.queue % txQueues.length].enqueue(m);
+      (txQueues.length === 1 ? txQueues[0] : pickQueue(device, m)).enqueue(m);
     }
     cpu.bhEnable();
   }

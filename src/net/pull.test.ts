@@ -7,7 +7,8 @@ import { PfifoFast } from '../qdisc/pfifo-fast.ts';
 import { conservation } from './conservation.ts';
 import { NETIF_F_SG, NetDevice } from './device.ts';
 import { DeviceLayer } from './layer.ts';
-import { DEV_TX_WEIGHT, type TxQueue } from './tx-queue.ts';
+import { DEV_TX_WEIGHT } from './qdisc-run.ts';
+import type { TxQueue } from './tx-queue.ts';
 
 function puller(start: (queue: TxQueue, taken: number[]) => void) {
   const { machine, run } = oneMachine();

@@ -7,9 +7,10 @@ import { NET_RX_SOFTIRQ, NET_TX_SOFTIRQ } from '../kernel/softirq.ts';
 import { TP_NAPI_POLL, TP_NETIF_RX } from '../kernel/trace.ts';
 import type { Mbuf } from '../mbuf/mbuf.ts';
 import type { NetDevice } from './device.ts';
-import { DROP_CPU_BACKLOG } from './drop-reason.ts';
+import { DROP_CPU_BACKLOG, DROP_IF_DOWN } from './drop-reason.ts';
 import { Napi } from './napi.ts';
-import type { TxQueue } from './tx-queue.ts';
+import { PacketQueue } from './packet-queue.ts';
+import type { QdiscRun } from './qdisc-run.ts';
 
 /** netdev_budget: packets in one NET_RX softirq. */
 export const NETDEV_BUDGET = 300;
@@ -21,11 +22,14 @@ export const NETDEV_MAX_BACKLOG = 1000;
 /** What each CPU has of its own. */
 export class SoftnetData {
   readonly pollList: Napi[] = [];
-  /** Transmit queues whose discipline is to run from NET_TX. */
-  outputHead: TxQueue | null = null;
-  outputTail: TxQueue | null = null;
+  /** Disciplines that are to run from NET_TX. */
+  outputHead: QdiscRun | null = null;
+  outputTail: QdiscRun | null = null;
   /** Sent buffers to free from NET_TX (dev_kfree_skb_irq). */
   completion: Mbuf | null = null;
+  /** What actions of tc have redirected, to be sent or received from NET_TX: `device` says by whom. */
+  readonly redirectedOut = new PacketQueue();
+  readonly redirectedIn = new PacketQueue();
   backlogHead: Mbuf | null = null;
   backlogTail: Mbuf | null = null;
   backlogLength = 0;
@@ -147,8 +151,8 @@ export class Softnet {
     cpu.raiseSoftirq(NET_TX_SOFTIRQ);
   }
 
-  /** __netif_schedule: runs the queue's discipline from NET_TX. */
-  scheduleQueue(queue: TxQueue): void {
+  /** __netif_schedule: runs the discipline from NET_TX of this CPU. */
+  scheduleQueue(queue: QdiscRun): void {
     if (queue.scheduled) return;
     queue.scheduled = true;
     const { cpu } = this.machine;
@@ -159,8 +163,40 @@ export class Softnet {
     cpu.raiseSoftirq(NET_TX_SOFTIRQ);
   }
 
+  /**
+   * Takes a packet, its Ethernet header in front, for `device` to send, or to receive, from NET_TX: never from inside the
+   * discipline or the filter that redirects it.
+   */
+  redirect(m: Mbuf, device: NetDevice, toIngress: boolean): void {
+    const { cpu } = this.machine;
+    const data = this.perCpu[cpu.index];
+    m.device = device;
+    (toIngress ? data.redirectedIn : data.redirectedOut).push(m);
+    cpu.raiseSoftirq(NET_TX_SOFTIRQ);
+  }
+
+  private passRedirected(data: SoftnetData): void {
+    const { redirectedOut, redirectedIn } = data;
+    // What these redirect in turn waits for the next round.
+    for (let left = redirectedOut.length; left > 0; left--) {
+      const m = redirectedOut.shift()!;
+      (m.device as NetDevice).transmit(m);
+    }
+    for (let left = redirectedIn.length; left > 0; left--) {
+      const m = redirectedIn.shift()!;
+      const device = m.device as NetDevice;
+      if (device.up) this.deliver(m);
+      else {
+        device.rx.packets++;
+        device.rx.bytes += m.packetLength;
+        device.drop(m, DROP_IF_DOWN);
+      }
+    }
+  }
+
   private netTxAction(cpu: Cpu): void {
     const data = this.perCpu[cpu.index];
+    this.passRedirected(data);
     while (data.completion !== null) {
       const m: Mbuf = data.completion;
       data.completion = m.nextPacket;
@@ -172,7 +208,7 @@ export class Softnet {
     data.outputHead = null;
     data.outputTail = null;
     while (queue !== null) {
-      const next: TxQueue | null = queue.nextOutput;
+      const next: QdiscRun | null = queue.nextOutput;
       queue.nextOutput = null;
       queue.scheduled = false;
       queue.run();

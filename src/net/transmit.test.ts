@@ -4,7 +4,7 @@ import { M_CSUM_UDPv4, type Mbuf } from '../mbuf/mbuf.ts';
 import { internetChecksum } from './checksum.ts';
 import { NETIF_F_IP_CSUM, NETIF_F_SG } from './device.ts';
 import type { Qdisc } from './qdisc.ts';
-import { DEV_TX_WEIGHT } from './tx-queue.ts';
+import { DEV_TX_WEIGHT } from './qdisc-run.ts';
 
 test('a packet goes through the discipline to the driver at once', () => {
   const { packet, send, marks, device } = netMachine();
