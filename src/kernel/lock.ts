@@ -1,6 +1,8 @@
 // Spin locks. Activities run to completion, so nobody ever spins; what a lock does here is know its context: it finds
-// the dead-lock that real hardware would show one day in a thousand, the first time the code runs.
+// the dead-lock that real hardware would show one day in a thousand, the first time the code runs. One that is made to be
+// contended charges a CPU for the time it would have waited for the others (contention.ts).
 
+import { Contention } from './contention.ts';
 import { CONTEXT_NAMES, type Cpu, HARDIRQ, SOFTIRQ } from './cpu.ts';
 
 export class SpinLock {
@@ -12,8 +14,13 @@ export class SpinLock {
   /** Locks that were held when this one was taken: the order. */
   private readonly takenAfter = new Set<SpinLock>();
 
-  constructor(name: string) {
+  /** When others held it; null: nobody waits for it. */
+  private readonly contention: Contention | null;
+
+  /** `contended`: CPUs with costs wait for each other. */
+  constructor(name: string, contended = false) {
     this.name = name;
+    this.contention = contended ? new Contention() : null;
   }
 
   get held(): boolean {
@@ -27,8 +34,9 @@ export class SpinLock {
     if (this.owner !== null) throw new Error(`lock ${this.name}: ${this.owner.name} went idle with it`);
     this.checkContext(cpu);
     this.checkOrder(cpu);
-    cpu.charge(cpu.profile.lock);
+    this.contention?.wait(cpu);
     this.owner = cpu;
+    cpu.charge(cpu.profile.lock);
     cpu.heldLocks.push(this);
   }
 
@@ -36,6 +44,7 @@ export class SpinLock {
     if (this.owner !== cpu)
       throw new Error(`lock ${this.name}: given back by ${cpu.name}, which does not hold it`);
     this.owner = null;
+    this.contention?.release(cpu);
     const { heldLocks } = cpu;
     // Nearly always the last; and no splice, it allocates.
     let at = heldLocks.length - 1;

@@ -8,102 +8,29 @@ import { HARDIRQ } from '../kernel/cpu.ts';
 import { TP_CONSUME_SKB, TP_KFREE_SKB, TP_NET_DEV_START_XMIT, TP_NET_DEV_XMIT } from '../kernel/trace.ts';
 import type { Mbuf } from '../mbuf/mbuf.ts';
 import { DROP_NO_CARRIER, DROP_QUEUE_STOPPED, DROP_REASONS, DROP_TX_ERROR } from './drop-reason.ts';
+import {
+  type DeviceCounters,
+  IFF_ALLMULTI,
+  IFF_BROADCAST,
+  IFF_MULTICAST,
+  IFF_PROMISC,
+  IFF_RUNNING,
+  IFF_UP,
+  type LinkState,
+  NET_IP_ALIGN,
+  NET_SKB_PAD,
+  type NetDeviceOps,
+  type PacketHook,
+  type QueueRange,
+} from './device-ops.ts';
 import { ETH_ALEN, ETH_DATA_LEN, isValidStation } from './ether.ts';
 import type { DeviceLayer } from './layer.ts';
-import type { Qdisc } from './qdisc.ts';
-import { QdiscRun } from './qdisc-run.ts';
-import { TxQueue } from './tx-queue.ts';
+import type { Qdisc, QdiscFactory, QdiscStats } from './qdisc.ts';
+import type { QdiscRun } from './qdisc-run.ts';
+import { cpusOf } from './steering.ts';
+import { makeFeeder, TxQueue } from './tx-queue.ts';
 
-/** Interface flags, as Linux and the BSDs number them. */
-export const IFF_UP = 0x0001;
-export const IFF_BROADCAST = 0x0002;
-export const IFF_RUNNING = 0x0040;
-export const IFF_PROMISC = 0x0100;
-export const IFF_ALLMULTI = 0x0200;
-export const IFF_MULTICAST = 0x1000;
-/** @public */
-export const IFF_FLAGS = {
-  UP: IFF_UP,
-  BROADCAST: IFF_BROADCAST,
-  RUNNING: IFF_RUNNING,
-  PROMISC: IFF_PROMISC,
-  ALLMULTI: IFF_ALLMULTI,
-  MULTICAST: IFF_MULTICAST,
-} as const;
-
-/** What the hardware can do so that software need not: scatter-gather, checksums. */
-export const NETIF_F_SG = 0x0001;
-export const NETIF_F_IP_CSUM = 0x0002;
-
-/** Headroom for the Ethernet header and 2 bytes so that what follows it is word-aligned (NET_SKB_PAD, NET_IP_ALIGN). */
-export const NET_SKB_PAD = 32;
-export const NET_IP_ALIGN = 2;
-
-/** What startXmit answers. */
-export const NETDEV_TX_OK = true;
-export const NETDEV_TX_BUSY = false;
-
-/** What a driver does for its device. All of it runs in process context unless said. */
-export interface NetDeviceOps {
-  /** Brings the hardware up; starts the queues. Throws with what is wrong and leaves nothing behind. */
-  open(): void;
-  /** Halts the hardware and frees what open took, packets in the rings included. */
-  stop(): void;
-  /**
-   * Any context but hard interrupt. Takes the packet and returns NETDEV_TX_OK; or returns NETDEV_TX_BUSY and takes
-   * nothing, which a driver that stops its queue in time never needs. Rings the doorbell unless device.xmitMore.
-   */
-  startXmit?(m: Mbuf, queue: number): boolean;
-  /**
-   * In place of startXmit (if_start of the BSDs), same contexts: there may be packets, and the driver takes them itself
-   * with `queue.pull()` until that gives null or its ring is full. The queue needs a discipline.
-   */
-  start?(queue: TxQueue): void;
-  /** The queue for a packet; below 0: the device layer chooses. */
-  selectQueue?(m: Mbuf): number;
-  /** Promiscuous, all-multicast or the multicast list changed. */
-  setRxMode?(): void;
-  /** The station address changed. */
-  setMacAddress?(): void;
-  /** Softirq: nothing has left queue `queue` for the watchdog's time. */
-  txTimeout?(queue: number): void;
-  changeMtu?(mtu: number): void;
-  /** Packets in the driver's hands: taken by startXmit, not yet given to transmitDone or drop. */
-  held?(): number;
-  /** ethtool -d: registers as words, for `registerNames`. */
-  registerDump?(): RegisterDump;
-  /** ethtool -t offline: what failed; empty when all is well. */
-  selfTest?(): string[];
-  /** ethtool -S: the driver's own counters by name. */
-  driverStats?(): Record<string, number>;
-}
-
-/** Lends a packet with its Ethernet header in front; false: the hook has taken and counted it. */
-export type PacketHook = (m: Mbuf) => boolean;
-
-/** Queues `offset` to `offset + count - 1`. */
-export interface QueueRange {
-  count: number;
-  offset: number;
-}
-
-export interface RegisterDump {
-  readonly registers: readonly { readonly name: string; readonly value: number; readonly text: string }[];
-}
-
-/** Counters of one direction. */
-export interface DeviceCounters {
-  packets: number;
-  bytes: number;
-  errors: number;
-  multicast: number;
-}
-
-/** Ethernet link as the driver reports it. */
-export interface LinkState {
-  bitsPerSecond: number;
-  fullDuplex: boolean;
-}
+export * from './device-ops.ts';
 
 export class NetDevice {
   readonly name: string;
@@ -123,6 +50,8 @@ export class NetDevice {
   readonly txQueues: TxQueue[];
   /** What tc shows as the root: the discipline of all queues, or one above those of each (mq); null: noqueue. */
   rootQdisc: Qdisc | null = null;
+  /** What its queues get when nobody says otherwise: the layer's when it was registered. */
+  defaultQdisc: QdiscFactory | null = null;
   /** mqprio: the traffic class of each of the sixteen priorities, and the queues of each class; empty: all queues serve all. */
   readonly prioToTc = new Uint8Array(16);
   tcToQueues: readonly QueueRange[] = [];
@@ -141,6 +70,11 @@ export class NetDevice {
   /** Packets that actions of tc took on their way in and out. */
   stolenIn = 0;
   stolenOut = 0;
+  /** Packets that others' actions of tc redirected to it: those that wait to be sent; those it received, in all. */
+  redirected = 0;
+  injected = 0;
+  /** The CPUs that handle what it receives, from `rpsCpus`; null: those that poll it. */
+  rps: Uint8Array | null = null;
   /** Interrupts the driver handled. */
   interrupts = 0;
   readonly drops = new Float64Array(DROP_REASONS.length);
@@ -320,6 +254,18 @@ export class NetDevice {
     return m;
   }
 
+  /** Receive packet steering (queues/rx-0/rps_cpus): a bit for each CPU that handles packets of this device; 0: off. */
+  get rpsCpus(): number {
+    return this.rps === null ? 0 : this.rps.reduce((mask, cpu) => mask | (1 << cpu), 0);
+  }
+
+  set rpsCpus(mask: number) {
+    const { length } = this.layer.machine.cpus;
+    if (!Number.isInteger(mask) || mask < 0 || mask >= 2 ** length)
+      throw new RangeError(`${this.name}: rps_cpus ${mask}: a mask of ${length} CPUs wanted`);
+    this.rps = mask === 0 ? null : cpusOf(mask);
+  }
+
   /** netif_receive_skb: softirq context. Takes a packet that starts with its Ethernet header. */
   receive(m: Mbuf): void {
     this.layer.receive(m);
@@ -334,22 +280,33 @@ export class NetDevice {
 
   /**
    * Hands a packet to the driver, as segments if it must be: what the driver was too busy for is still the caller's, a list
-   * linked by nextPacket; null: nothing.
+   * linked by nextPacket; null: nothing. `stats` counts what it took.
    */
-  hardStartXmit(m: Mbuf, queue: TxQueue): Mbuf | null {
+  hardStartXmit(m: Mbuf, queue: TxQueue, stats: QdiscStats | null): Mbuf | null {
     const { layer } = this;
     // Null, out of buffers: counted and gone, so not busy.
     let ready = layer.makeSendable(m, this);
+    const { cpu } = layer.machine;
     const more = this.xmitMore;
     while (ready !== null) {
       const rest: Mbuf | null = ready.nextPacket;
       ready.nextPacket = null;
       this.xmitMore = more || rest !== null;
-      if (!this.startOne(ready, queue)) {
+      const bytes = ready.packetLength;
+      queue.acquire(cpu);
+      const taken = this.startOne(ready, queue);
+      queue.release(cpu);
+      if (!taken) {
+        queue.busies++;
         ready.nextPacket = rest;
         return ready;
       }
+      if (stats !== null) {
+        stats.packets++;
+        stats.bytes += bytes;
+      }
       ready = rest;
+      // Only segments of one packet: its feeder has put them back by now, in front of all.
       if (ready !== null && queue.stopped) return ready;
     }
     return null;
@@ -374,7 +331,7 @@ export class NetDevice {
     if (!this.canTransmit) this.drop(m, DROP_NO_CARRIER);
     else if (queue.stopped || this.ops.start !== undefined) this.drop(m, DROP_QUEUE_STOPPED);
     else {
-      let rest = this.hardStartXmit(m, queue);
+      let rest = this.hardStartXmit(m, queue, null);
       while (rest !== null) {
         const next: Mbuf | null = rest.nextPacket;
         rest.nextPacket = null;
@@ -389,9 +346,17 @@ export class NetDevice {
     this.rootQdisc = qdisc;
     for (const feeder of this.feeders) feeder.replace(null);
     const [first] = this.txQueues;
-    const shared = this.txQueues.length === 1 || qdisc === null ? null : new QdiscRun(this, null);
-    for (const queue of this.txQueues) queue.feeder = shared ?? new QdiscRun(this, queue);
+    const shared = this.txQueues.length === 1 || qdisc === null ? null : makeFeeder(this, null);
+    for (const queue of this.txQueues) queue.feeder = shared ?? makeFeeder(this, queue);
     first.feeder.qdisc = qdisc;
+  }
+
+  /** The discipline it was registered with; a device with several queues has one on each. */
+  restoreDefaultQdisc(): void {
+    const { defaultQdisc } = this;
+    this.setRootQdisc(null);
+    if (defaultQdisc === null) return;
+    for (const queue of this.txQueues) queue.qdisc = defaultQdisc(this.txQueueLength);
   }
 
   /** A discipline for each queue, below `root`, which is shown and not asked (mq). */
@@ -470,7 +435,7 @@ export class NetDevice {
   /** Packets waiting in the transmit queues. */
   get queued(): number {
     const { txQueues } = this;
-    let sum = 0;
+    let sum = this.redirected;
     for (let i = 0; i < txQueues.length; i++) {
       if (i === 0 || txQueues[i].feeder !== txQueues[0].feeder) sum += txQueues[i].pending;
     }

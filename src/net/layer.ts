@@ -51,21 +51,23 @@ export class DeviceLayer {
 
   constructor(machine: Machine) {
     this.machine = machine;
-    this.softnet = new Softnet(machine, (m) => this.receive(m));
+    this.softnet = new Softnet(
+      machine,
+      (m) => this.receive(m),
+      (m) => this.receiveHere(m),
+    );
   }
 
   /** register_netdev. From here the device can be opened. Throws when the name is taken. */
   register(device: NetDevice): void {
     if (this.find(device.name) !== undefined) throw new Error(`there is a device ${device.name} already`);
     device.index = this.nextIndex++;
-    if (this.defaultQdisc !== null) this.giveDefault(device, this.defaultQdisc);
+    if (this.defaultQdisc !== null) {
+      device.defaultQdisc = this.defaultQdisc;
+      device.restoreDefaultQdisc();
+    }
     this.devices.push(device);
     this.notify(device, 'registered');
-  }
-
-  /** A device with several queues has one on each. */
-  private giveDefault(device: NetDevice, make: QdiscFactory): void {
-    for (const queue of device.txQueues) queue.qdisc = make(device.txQueueLength);
   }
 
   /** unregister_netdev: closes the device and forgets it. */
@@ -97,10 +99,18 @@ export class DeviceLayer {
 
   // ---- one packet in
 
-  /** netif_receive_skb: taps first, then the packet types. Takes the packet. */
+  /** netif_receive_skb. Takes the packet. */
   receive(m: Mbuf): void {
     const device = m.device as NetDevice;
+    if (device.rps === null) this.receiveHere(m);
+    else this.softnet.steer(m, device, device.rps);
+  }
+
+  /** On the CPU it was steered to: taps first, then the packet types. Takes the packet. */
+  private receiveHere(m: Mbuf): void {
+    const device = m.device as NetDevice;
     const { cpu } = this.machine;
+    this.softnet.perCpu[cpu.index].processed++;
     cpu.charge(cpu.profile.layer);
     device.rx.packets++;
     device.rx.bytes += m.packetLength;

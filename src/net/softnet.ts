@@ -1,5 +1,6 @@
-// The receive side of the device layer: poll lists, the NET_RX and NET_TX softirqs, the backlog for drivers without
-// NAPI. One SoftnetData a CPU; the limits are Linux's (net.core.netdev_budget and its fellows).
+// The softirqs of the device layer: poll lists and NET_RX, output queues and NET_TX, the backlogs of drivers without NAPI and of
+// packets that are steered from one CPU to another. One SoftnetData a CPU; the limits are Linux's (net.core.netdev_budget and
+// its fellows).
 
 import type { Cpu } from '../kernel/cpu.ts';
 import type { Machine } from '../kernel/machine.ts';
@@ -7,10 +8,12 @@ import { NET_RX_SOFTIRQ, NET_TX_SOFTIRQ } from '../kernel/softirq.ts';
 import { TP_NAPI_POLL, TP_NETIF_RX } from '../kernel/trace.ts';
 import type { Mbuf } from '../mbuf/mbuf.ts';
 import type { NetDevice } from './device.ts';
-import { DROP_CPU_BACKLOG, DROP_IF_DOWN } from './drop-reason.ts';
+import { DROP_CPU_BACKLOG } from './drop-reason.ts';
 import { Napi } from './napi.ts';
-import { PacketQueue } from './packet-queue.ts';
 import type { QdiscRun } from './qdisc-run.ts';
+import { Redirects } from './redirects.ts';
+import { SoftnetData } from './softnet-data.ts';
+import { cpuOfFlow, type FlowTable, hashOf } from './steering.ts';
 
 /** netdev_budget: packets in one NET_RX softirq. */
 export const NETDEV_BUDGET = 300;
@@ -19,46 +22,26 @@ export const NETDEV_BUDGET_NS = 2_000_000;
 /** netdev_max_backlog: packets waiting on a CPU from drivers without NAPI. */
 export const NETDEV_MAX_BACKLOG = 1000;
 
-/** What each CPU has of its own. */
-export class SoftnetData {
-  readonly pollList: Napi[] = [];
-  /** Disciplines that are to run from NET_TX. */
-  outputHead: QdiscRun | null = null;
-  outputTail: QdiscRun | null = null;
-  /** Sent buffers to free from NET_TX (dev_kfree_skb_irq). */
-  completion: Mbuf | null = null;
-  /** What actions of tc have redirected, to be sent or received from NET_TX: `device` says by whom. */
-  readonly redirectedOut = new PacketQueue();
-  readonly redirectedIn = new PacketQueue();
-  backlogHead: Mbuf | null = null;
-  backlogTail: Mbuf | null = null;
-  backlogLength = 0;
-  readonly backlog: Napi;
-  processed = 0;
-  dropped = 0;
-  /** Time in ns at which the present NET_RX has had its share. */
-  readonly limit = new Float64Array(1);
-  /** Times NET_RX ended with work left. */
-  timeSqueeze = 0;
-
-  constructor(softnet: Softnet, cpu: Cpu) {
-    this.backlog = new Napi(softnet, `backlog/${cpu.index}`, (budget) =>
-      softnet.processBacklog(this, budget),
-    );
-    this.backlog.enable();
-  }
-}
-
 export class Softnet {
   readonly machine: Machine;
   readonly perCpu: SoftnetData[];
+  /** RFS; null: off. */
+  flows: FlowTable | null = null;
   private readonly deliver: (m: Mbuf) => void;
 
-  /** `deliver` is netif_receive_skb. */
-  constructor(machine: Machine, deliver: (m: Mbuf) => void) {
+  private readonly redirects: Redirects;
+
+  /** `receive` is netif_receive_skb, `deliver` the part of it that runs on the CPU the packet was steered to. */
+  constructor(machine: Machine, receive: (m: Mbuf) => void, deliver: (m: Mbuf) => void) {
     this.machine = machine;
     this.deliver = deliver;
-    this.perCpu = machine.cpus.map((cpu) => new SoftnetData(this, cpu));
+    this.redirects = new Redirects(machine.cpus, receive);
+    this.perCpu = machine.cpus.map((cpu) => {
+      const backlog = new Napi(this, `backlog/${cpu.index}`, (budget) =>
+        this.processBacklog(this.perCpu[cpu.index], budget),
+      );
+      return new SoftnetData(cpu, backlog, (message) => machine.log(message));
+    });
     machine.openSoftirq(NET_RX_SOFTIRQ, (cpu) => this.netRxAction(cpu));
     machine.openSoftirq(NET_TX_SOFTIRQ, (cpu) => this.netTxAction(cpu));
   }
@@ -79,45 +62,76 @@ export class Softnet {
     napi.missed = false;
   }
 
-  /** netif_rx: for drivers without NAPI. Takes the packet; drops it when the CPU's backlog is full. */
+  // ---- backlogs
+
+  /** netif_rx: for drivers without NAPI. Takes the packet; drops it when the backlog is full. */
   netifRx(m: Mbuf): void {
     const { cpu } = this.machine;
-    const data = this.perCpu[cpu.index];
     const device = m.device as NetDevice;
     if (cpu.trace.on)
       cpu.trace.emit(TP_NETIF_RX, cpu.now(), cpu.traceSource, device.traceName, m.packetLength);
-    if (data.backlogLength >= NETDEV_MAX_BACKLOG) {
-      data.dropped++;
-      this.dropFromBacklog(m, device);
+    if (device.rps === null) this.enqueueToBacklog(m, device, cpu.index);
+    else this.steer(m, device, device.rps);
+  }
+
+  /** Takes a packet of a device that has several CPUs handle what it receives. */
+  steer(m: Mbuf, device: NetDevice, cpus: Uint8Array): void {
+    const { cpu, memory } = this.machine;
+    cpu.charge(cpu.profile.layer);
+    const hash = hashOf(memory.u8, m);
+    const byHash = cpuOfFlow(cpus, hash);
+    const { flows } = this;
+    if (flows === null) {
+      this.enqueueToBacklog(m, device, byHash);
       return;
     }
-    this.appendToBacklog(data, m);
-    // Not a miss when it is scheduled already: process_backlog looks at the queue until it is empty.
-    if (!data.backlog.scheduled && data.backlog.schedulePrep()) data.backlog.schedule();
+    const target = flows.choose(hash, this.perCpu, byHash);
+    if (this.enqueueToBacklog(m, device, target)) flows.queued(hash, this.perCpu[target]);
   }
 
-  /** flush_backlog: drops what waits from a device that goes away. */
-  flushBacklog(device: NetDevice): void {
-    for (const data of this.perCpu) {
-      let m = data.backlogHead;
-      data.backlogHead = null;
-      data.backlogTail = null;
-      data.backlogLength = 0;
-      while (m !== null) {
-        const next = m.nextPacket;
-        if (m.device === device) this.dropFromBacklog(m, device);
-        else this.appendToBacklog(data, m);
-        m = next;
-      }
+  private enqueueToBacklog(m: Mbuf, device: NetDevice, index: number): boolean {
+    const { cpu } = this.machine;
+    const data = this.perCpu[index];
+    const { backlog, packets } = data;
+    const full = packets.length >= NETDEV_MAX_BACKLOG;
+    if (full || data.flowLimit.exceeded(m.hash, packets.length, NETDEV_MAX_BACKLOG)) {
+      data.dropped++;
+      if (!full) data.flowLimited++;
+      this.dropFromBacklog(m, device);
+      return false;
+    }
+    packets.push(m);
+    // Not a miss when it is scheduled already: process_backlog looks at the queue until it is empty.
+    if (backlog.scheduled || !backlog.schedulePrep()) return true;
+    if (index === cpu.index) backlog.schedule();
+    else {
+      this.perCpu[cpu.index].toWake |= 1 << index;
+      cpu.raiseSoftirq(NET_RX_SOFTIRQ);
+    }
+    return true;
+  }
+
+  /** net_rps_send_ipi: an interrupt for each CPU that has packets now. */
+  private wakeOthers(data: SoftnetData, cpu: Cpu): void {
+    const { toWake } = data;
+    data.toWake = 0;
+    for (let index = 0; toWake >> index !== 0; index++) {
+      if ((toWake & (1 << index)) === 0) continue;
+      cpu.charge(cpu.profile.registerWrite);
+      this.perCpu[index].wakeUp.pulse();
     }
   }
 
-  private appendToBacklog(data: SoftnetData, m: Mbuf): void {
-    m.nextPacket = null;
-    if (data.backlogTail === null) data.backlogHead = m;
-    else data.backlogTail.nextPacket = m;
-    data.backlogTail = m;
-    data.backlogLength++;
+  /** What waits of a device that goes away is dropped: in the backlogs (flush_backlog), and redirected to it. */
+  flushBacklog(device: NetDevice): void {
+    this.redirects.flush(device);
+    for (const { packets } of this.perCpu) {
+      for (let left = packets.length; left > 0; left--) {
+        const m = packets.shift()!;
+        if (m.device === device) this.dropFromBacklog(m, device);
+        else packets.push(m);
+      }
+    }
   }
 
   private dropFromBacklog(m: Mbuf, device: NetDevice): void {
@@ -127,20 +141,19 @@ export class Softnet {
   }
 
   /** process_backlog. */
-  processBacklog(data: SoftnetData, budget: number): number {
+  private processBacklog(data: SoftnetData, budget: number): number {
+    const { packets, backlog } = data;
     let work = 0;
-    while (work < budget && data.backlogHead !== null) {
-      const m = data.backlogHead;
-      data.backlogHead = m.nextPacket;
-      if (data.backlogHead === null) data.backlogTail = null;
-      data.backlogLength--;
-      m.nextPacket = null;
-      this.deliver(m);
+    while (work < budget && packets.length > 0) {
+      this.deliver(packets.shift()!);
+      data.packetsDone++;
       work++;
     }
-    if (work < budget) data.backlog.complete();
+    if (work < budget) backlog.complete();
     return work;
   }
+
+  // ---- NET_TX
 
   /** dev_kfree_skb_irq: frees a buffer later, from NET_TX, since this context may not. Takes it. */
   freeLater(m: Mbuf): void {
@@ -164,39 +177,18 @@ export class Softnet {
   }
 
   /**
-   * Takes a packet, its Ethernet header in front, for `device` to send, or to receive, from NET_TX: never from inside the
-   * discipline or the filter that redirects it.
+   * Takes a packet, its Ethernet header in front, for `device` to send, or with `toIngress` to receive, from NET_TX: for actions of
+   * tc. It is in the books of `device` from now on; dropped, and counted there, when it was sent on so more than MOST_REDIRECTS
+   * times.
    */
-  redirect(m: Mbuf, device: NetDevice, toIngress: boolean): void {
+  sendLater(m: Mbuf, device: NetDevice, toIngress: boolean): void {
     const { cpu } = this.machine;
-    const data = this.perCpu[cpu.index];
-    m.device = device;
-    (toIngress ? data.redirectedIn : data.redirectedOut).push(m);
-    cpu.raiseSoftirq(NET_TX_SOFTIRQ);
-  }
-
-  private passRedirected(data: SoftnetData): void {
-    const { redirectedOut, redirectedIn } = data;
-    // What these redirect in turn waits for the next round.
-    for (let left = redirectedOut.length; left > 0; left--) {
-      const m = redirectedOut.shift()!;
-      (m.device as NetDevice).transmit(m);
-    }
-    for (let left = redirectedIn.length; left > 0; left--) {
-      const m = redirectedIn.shift()!;
-      const device = m.device as NetDevice;
-      if (device.up) this.deliver(m);
-      else {
-        device.rx.packets++;
-        device.rx.bytes += m.packetLength;
-        device.drop(m, DROP_IF_DOWN);
-      }
-    }
+    if (this.redirects.push(m, device, toIngress, cpu)) cpu.raiseSoftirq(NET_TX_SOFTIRQ);
   }
 
   private netTxAction(cpu: Cpu): void {
     const data = this.perCpu[cpu.index];
-    this.passRedirected(data);
+    this.redirects.pass(cpu);
     while (data.completion !== null) {
       const m: Mbuf = data.completion;
       data.completion = m.nextPacket;
@@ -216,8 +208,15 @@ export class Softnet {
     }
   }
 
+  // ---- NET_RX
+
   private netRxAction(cpu: Cpu): void {
     const data = this.perCpu[cpu.index];
+    this.pollAll(data, cpu);
+    if (data.toWake !== 0) this.wakeOthers(data, cpu);
+  }
+
+  private pollAll(data: SoftnetData, cpu: Cpu): void {
     const { pollList } = data;
     cpu.stamp(data.limit, 0);
     data.limit[0] += NETDEV_BUDGET_NS;
@@ -228,7 +227,6 @@ export class Softnet {
       pollList.pop();
       const again = this.pollOnce(napi, cpu);
       budget -= this.lastWork;
-      data.processed += this.lastWork;
       if (again) pollList.push(napi);
       if (budget <= 0 || cpu.reached(data.limit, 0)) {
         if (pollList.length > 0) {

@@ -1,9 +1,13 @@
-// One transmit queue of a device, as its driver has it: stop bits, the time of the last packet for the watchdog, counters.
-// What waits for it is in its QdiscRun.
+// One transmit queue of a device, as its driver has it: stop bits, byte queue limits, the time of the last packet for the
+// watchdog, counters. What waits for it is in its QdiscRun.
 
+import type { Cpu } from '../kernel/cpu.ts';
 import { SpinLock } from '../kernel/lock.ts';
 import type { Mbuf } from '../mbuf/mbuf.ts';
 import type { NetDevice } from './device.ts';
+import { NETIF_F_LLTX } from './device-ops.ts';
+import { DynamicQueueLimit } from './dql.ts';
+import { PullRun } from './pull-run.ts';
 import type { Qdisc } from './qdisc.ts';
 import { QdiscRun } from './qdisc-run.ts';
 
@@ -12,20 +16,26 @@ export class TxQueue {
   readonly index: number;
   /** What feeds it: its own, or one for all queues of the device. */
   feeder: QdiscRun;
-  /** Held while the driver has a packet for it (HARD_TX_LOCK). */
-  readonly lock: SpinLock;
+  /** Byte queue limits, of a driver that says `sent` and `completed`; null: they are off. */
+  limits: DynamicQueueLimit | null;
   timeouts = 0;
-  /** Times the driver stopped the queue, and said busy. */
+  /** Times the driver stopped the queue, and said busy; times its bytes were enough (BQL). */
   stops = 0;
   busies = 0;
+  limitStops = 0;
+  /** Held while the driver is given a packet for it (HARD_TX_LOCK); null: there is one CPU. */
+  private readonly lock: SpinLock | null;
   private readonly started = new Float64Array(1);
   private stoppedByDriver = true;
+  private stoppedByLimit = false;
 
   constructor(device: NetDevice, index: number) {
+    const { machine } = device.layer;
     this.device = device;
     this.index = index;
-    this.feeder = new QdiscRun(device, this);
-    this.lock = new SpinLock(`${device.name} tx ${index}`);
+    this.feeder = makeFeeder(device, this);
+    this.lock = machine.cpus.length === 1 ? null : new SpinLock(`${device.name} tx ${index}`, true);
+    this.limits = new DynamicQueueLimit((to, at) => machine.cpu.stamp(to, at));
   }
 
   get qdisc(): Qdisc | null {
@@ -38,6 +48,15 @@ export class TxQueue {
     if (this.device.txQueues.length === 1) this.device.rootQdisc = qdisc;
   }
 
+  /** HARD_TX_LOCK and HARD_TX_UNLOCK: for the device layer. Bottom halves are off. */
+  acquire(cpu: Cpu): void {
+    if (this.lock !== null && (this.device.features & NETIF_F_LLTX) === 0) this.lock.lock(cpu);
+  }
+
+  release(cpu: Cpu): void {
+    if (this.lock !== null && (this.device.features & NETIF_F_LLTX) === 0) this.lock.unlock(cpu);
+  }
+
   /** Time in ns of the last packet the driver took, for the watchdog. */
   get lastStart(): number {
     return this.started[0];
@@ -48,13 +67,14 @@ export class TxQueue {
     this.device.layer.machine.cpu.stamp(this.started, 0);
   }
 
+  /** By the driver, or by its byte limit. */
   get stopped(): boolean {
-    return this.stoppedByDriver;
+    return this.stoppedByDriver || this.stoppedByLimit;
   }
 
   /** The driver takes packets for it, and they would leave. */
   get ready(): boolean {
-    return !this.stoppedByDriver && this.device.canTransmit;
+    return !this.stoppedByDriver && !this.stoppedByLimit && this.device.canTransmit;
   }
 
   /** netif_tx_start_queue: at open. */
@@ -72,13 +92,43 @@ export class TxQueue {
   wake(): void {
     if (!this.stoppedByDriver) return;
     this.stoppedByDriver = false;
-    this.feeder.schedule();
+    if (!this.stoppedByLimit) this.feeder.schedule();
   }
 
-  /** Another packet may go once this one has. */
-  hasRoomAfter(_m: Mbuf): boolean {
-    return true;
+  // ---- byte queue limits
+
+  /** netdev_tx_sent_queue: the driver has put so many bytes into its ring. Before it rings the doorbell: this may stop the queue. */
+  sent(bytes: number): void {
+    const { limits } = this;
+    if (limits === null) return;
+    limits.sent(bytes);
+    if (limits.room >= 0) return;
+    if (!this.stoppedByLimit) this.limitStops++;
+    this.stoppedByLimit = true;
   }
+
+  /** netdev_tx_completed_queue: so many bytes have left the ring. Once for all that one interrupt or poll finds. */
+  completed(bytes: number): void {
+    const { limits } = this;
+    if (limits === null) return;
+    limits.completed(bytes);
+    if (!this.stoppedByLimit || limits.room < 0) return;
+    this.stoppedByLimit = false;
+    if (!this.stoppedByDriver) this.feeder.schedule();
+  }
+
+  /** netdev_tx_reset_queue: the ring is empty, whatever was in it. */
+  resetLimits(): void {
+    this.limits?.reset();
+    this.stoppedByLimit = false;
+  }
+
+  /** Another packet may go once this one has: else the doorbell is not left to it. */
+  hasRoomAfter(m: Mbuf): boolean {
+    return this.limits === null || this.limits.inFlight === 0 || this.limits.room >= m.packetLength;
+  }
+
+  // ---- what waits
 
   /** Packets waiting for it; those of all queues when one discipline feeds them all. */
   get pending(): number {
@@ -108,7 +158,7 @@ export class TxQueue {
 
   /** It begins of its own accord: DEV_TX_WEIGHT packets from here. */
   beginPull(): void {
-    this.feeder.beginPull();
+    if (this.feeder instanceof PullRun) this.feeder.beginPull();
   }
 
   /**
@@ -116,16 +166,21 @@ export class TxQueue {
    * may go now, or the driver has had its weight and NET_TX calls it again.
    */
   pull(): Mbuf | null {
-    return this.feeder.pull();
+    return this.feeder instanceof PullRun ? this.feeder.pull() : null;
   }
 
   /** Lends the packet that `pull` would return now; it stays first in the queue. */
   peek(): Mbuf | null {
-    return this.feeder.peek();
+    return this.feeder instanceof PullRun ? this.feeder.peek() : null;
   }
 
   /** Drops what waits, each with the reason QDISC_RESET. */
   reset(): void {
     this.feeder.reset();
   }
+}
+
+/** What feeds one queue, or with null all of the device's. */
+export function makeFeeder(device: NetDevice, only: TxQueue | null): QdiscRun {
+  return device.ops.start === undefined ? new QdiscRun(device, only) : new PullRun(device, only);
 }

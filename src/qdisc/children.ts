@@ -2,7 +2,7 @@
 // dropped in it, and to the child's packets what the parent took: for a child, the parent is the device.
 
 import type { Mbuf } from '../mbuf/mbuf.ts';
-import type { Qdisc, QdiscStats } from '../net/qdisc.ts';
+import type { Qdisc, QdiscClass, QdiscStats } from '../net/qdisc.ts';
 
 export class Children {
   readonly qdiscs: Qdisc[];
@@ -49,17 +49,23 @@ export class Children {
     this.backlog = 0;
   }
 
-  /** Puts an empty discipline in the place of a child, whose packets go to `drop`, and returns the old one. */
+  /** Puts an empty discipline in the place of a child, whose packets go to `drop` and are counted; returns the old one. */
   graft(i: number, qdisc: Qdisc, drop: (m: Mbuf) => void): Qdisc {
     const old = this.qdiscs[i];
     if (qdisc.length > 0)
       throw new RangeError(`a ${qdisc.kind} with ${qdisc.length} packets: an empty one wanted`);
-    this.length -= old.length;
-    this.backlog -= old.backlog;
-    this.stats.drops += old.length;
-    old.reset(drop);
+    this.clear(i, drop);
     this.qdiscs[i] = qdisc;
     return old;
+  }
+
+  /** Empties a child: its packets go to `drop` and are counted as the parent's drops. */
+  clear(i: number, drop: (m: Mbuf) => void): void {
+    const child = this.qdiscs[i];
+    this.length -= child.length;
+    this.backlog -= child.backlog;
+    this.stats.drops += child.length;
+    child.reset(drop);
   }
 
   /** The earliest time at which a child with packets wants to be asked again; 0: none does. */
@@ -85,4 +91,15 @@ export class Children {
     this.backlog += child.backlog;
     this.stats.drops += child.stats.drops;
   }
+}
+
+/** A class that is nothing but its leaf, directly below its discipline: what `classes()` shows of it now. */
+export function leafClass(minor: number, leaf: Qdisc): QdiscClass {
+  const { stats, length, backlog } = leaf;
+  return { minor, parent: 0, leaf, stats, length, backlog };
+}
+
+/** Throws RangeError unless it is the number of the only class there is. */
+export function onlyClass(kind: string, minor: number): void {
+  if (minor !== 1) throw new RangeError(`${kind}: class ${minor.toString(16)}: it has one class only, 1`);
 }

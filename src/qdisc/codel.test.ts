@@ -150,7 +150,7 @@ test('limit: what comes is dropped; a smaller limit drops the oldest', () => {
   }
   expect(gone).toEqual([3, 4]);
   expect(qdisc.peek(drop)?.priority).toBe(0);
-  qdisc.change({ limit: 1 });
+  qdisc.change({ limit: 2 }, drop);
   expect(qdisc.dequeue(drop)?.priority).toBe(0);
   expect(qdisc.dequeue(drop)?.priority).toBe(2);
   expect(gone).toEqual([3, 4, 1]);
@@ -166,6 +166,6 @@ test('wrong options say what would be right, and change nothing', () => {
     [{ mtu: Number.NaN }, 'bytes, 0 or more'],
   ];
   const before = { ...qdisc.options };
-  for (const [options, message] of wrong) expect(() => qdisc.change(options)).toThrow(message);
+  for (const [options, message] of wrong) expect(() => qdisc.change(options, () => {})).toThrow(message);
   expect(qdisc.options).toEqual(before);
 });

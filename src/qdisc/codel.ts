@@ -29,7 +29,7 @@ export class Codel implements Qdisc {
 
   constructor(env: QdiscEnv, options: Partial<CodelOptions> = {}) {
     this.queues = new CodelQueues(env, this.stats, 1);
-    this.change(options);
+    this.apply(options);
   }
 
   get length(): number {
@@ -40,12 +40,13 @@ export class Codel implements Qdisc {
     return this.queues.backlog + (this.shown === null ? 0 : this.shown.packetLength);
   }
 
-  /** What is over a smaller limit is dropped, oldest first, when the next packet comes or goes. */
-  change(options: Partial<CodelOptions>): void {
-    const all = { ...this.options, ...options };
-    validateWhole('codel: limit', all.limit, 'packets', 1, 0xffffffff);
-    validateCodel('codel', all);
-    Object.assign(this.options, all);
+  /** What is over a smaller limit is dropped, oldest first. */
+  change(options: Partial<CodelOptions>, drop: (m: Mbuf) => void): void {
+    this.apply(options);
+    while (this.queues.length > 0 && this.length > this.options.limit) {
+      this.dropOverlimit++;
+      this.queues.dropHead(ONLY, drop);
+    }
   }
 
   /** As `tc -s`: times in ns; drop_next from now on, 0 when it is not dropping. */
@@ -64,7 +65,6 @@ export class Codel implements Qdisc {
   }
 
   enqueue(m: Mbuf, drop: (m: Mbuf) => void): void {
-    this.trim(drop);
     if (this.length >= this.options.limit) {
       this.stats.drops++;
       this.dropOverlimit++;
@@ -82,7 +82,6 @@ export class Codel implements Qdisc {
 
   peek(drop: (m: Mbuf) => void): Mbuf | null {
     if (this.shown !== null) return this.shown;
-    this.trim(drop);
     this.shown = this.queues.dequeue(ONLY, this.options, drop);
     return this.shown;
   }
@@ -94,10 +93,10 @@ export class Codel implements Qdisc {
     this.queues.reset(drop);
   }
 
-  private trim(drop: (m: Mbuf) => void): void {
-    while (this.queues.length > 0 && this.length > this.options.limit) {
-      this.dropOverlimit++;
-      this.queues.dropHead(ONLY, drop);
-    }
+  private apply(options: Partial<CodelOptions>): void {
+    const all = { ...this.options, ...options };
+    validateWhole('codel: limit', all.limit, 'packets', 1, 0xffffffff);
+    validateCodel('codel', all);
+    Object.assign(this.options, all);
   }
 }

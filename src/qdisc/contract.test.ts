@@ -1,11 +1,13 @@
 import { expect, test } from 'vitest';
 import { heapGrowth, RETRY } from '../../test/vocabulary/heap.ts';
+import type { Random } from '../kernel/random.ts';
 import type { Mbuf } from '../mbuf/mbuf.ts';
-import type { Qdisc, QdiscEnv } from '../net/qdisc.ts';
+import type { ClassfulQdisc, Qdisc, QdiscEnv } from '../net/qdisc.ts';
 import { Codel } from './codel.ts';
 import { type Subject, TestEnv, walk } from './contract.ts';
 import { Drr } from './drr.ts';
 import { Bfifo, Pfifo } from './fifo.ts';
+import { Fq } from './fq.ts';
 import { FqCodel } from './fq-codel.ts';
 import { PfifoFast } from './pfifo-fast.ts';
 import { Prio } from './prio.ts';
@@ -13,35 +15,60 @@ import { Red } from './red.ts';
 import { Sfq } from './sfq.ts';
 import { Tbf } from './tbf.ts';
 
+const SLOW = { rate: 1e6, burst: 2000, latencyNs: 5e6 };
 const RED = { min: 5000, max: 15_000, probability: 0.1 };
 
 /** Every discipline, each in the configurations that take different ways through its code. */
 const SUBJECTS: Subject[] = [
   { name: 'pfifo_fast', make: () => new PfifoFast(30) },
   { name: 'pfifo_fast limit 1', make: () => new PfifoFast(1) },
-  { name: 'pfifo', make: (env) => new Pfifo(env, { limit: 30 }) },
+  {
+    name: 'pfifo',
+    make: (env) => new Pfifo(env, { limit: 30 }),
+    mutate: changes((dice) => ({ limit: dice.below(60) })),
+  },
   { name: 'pfifo limit 0', make: (env) => new Pfifo(env, { limit: 0 }) },
   { name: 'bfifo', make: (env) => new Bfifo(env, { limit: 9000 }) },
-  { name: 'prio', make: (env) => new Prio(env) },
-  { name: 'prio of tbf and pfifo', make: (env) => new Prio(env, { child: (band) => slow(env, band) }) },
-  { name: 'tbf', make: (env) => new Tbf(env, { rate: 5e6, burst: 3000, limit: 30_000 }) },
+  {
+    name: 'prio',
+    make: (env) => new Prio(env),
+    mutate: either(
+      changes((dice) => ({
+        bands: 2 + dice.below(15),
+        priomap: Array.from({ length: 16 }, () => dice.below(2)),
+      })),
+      grafts,
+    ),
+  },
+  { name: 'prio of tbf and pfifo', make: (env) => partlySlow(env, new Prio(env)) },
+  {
+    name: 'tbf',
+    make: (env) => new Tbf(env, { rate: 5e6, burst: 3000, limit: 30_000 }),
+    mutate: either(changes(randomTbf), grafts),
+  },
   {
     name: 'tbf with peakrate over prio',
-    make: (env) =>
-      new Tbf(env, {
-        rate: 5e6,
-        burst: 9000,
-        peakrate: 9e6,
-        mtu: 1600,
-        child: new Prio(env, { bands: 5, child: (band) => slow(env, band + 1) }),
-      }),
+    make: (env) => {
+      const qdisc = new Tbf(env, { rate: 5e6, burst: 9000, limit: 1, peakrate: 9e6, mtu: 1600 });
+      qdisc.graft(1, partlySlow(env, new Prio(env, { bands: 5 })), never);
+      return qdisc;
+    },
+    mutate: changes(randomTbf),
   },
-  { name: 'drr', make: (env) => new Drr(env, { classes: [{ quantum: 300 }, {}, {}], classify: byPriority }) },
   {
-    name: 'drr over tbf',
-    make: (env) => new Drr(env, { classes: [{ child: slow(env, 0) }, {}], classify: byPriority }),
+    name: 'tbf of atm cells',
+    make: (env) => new Tbf(env, { ...SLOW, mpu: 64, overhead: 18, linklayer: 'atm' }),
   },
-  { name: 'red', make: (env) => new Red(env, { limit: 30_000, avpkt: 500, ...RED }) },
+  { name: 'drr', make: (env) => threeClasses(env), mutate: either(mutateDrr, grafts) },
+  { name: 'drr over tbf', make: (env) => partlySlow(env, threeClasses(env)), mutate: mutateDrr },
+  {
+    name: 'red',
+    make: (env) => new Red(env, { limit: 30_000, avpkt: 500, ...RED }),
+    mutate: either(
+      changes((dice) => ({ limit: 15_000 + dice.below(20_000) })),
+      grafts,
+    ),
+  },
   {
     name: 'red gentle with ecn',
     make: (env) => new Red(env, { limit: 40_000, avpkt: 500, ...RED, gentle: true, ecn: true }),
@@ -51,18 +78,41 @@ const SUBJECTS: Subject[] = [
     make: (env) =>
       new Red(env, { limit: 40_000, avpkt: 500, ...RED, ecn: true, harddrop: true, nodrop: true }),
   },
-  { name: 'codel', make: (env) => new Codel(env, { limit: 40, targetNs: 20_000, intervalNs: 400_000 }) },
+  {
+    name: 'codel',
+    make: (env) => new Codel(env, { limit: 40, targetNs: 20_000, intervalNs: 400_000 }),
+    mutate: changes((dice) => ({ limit: 1 + dice.below(60) })),
+  },
   {
     name: 'codel with ecn',
     make: (env) => new Codel(env, { targetNs: 20_000, intervalNs: 400_000, ecn: true, mtu: 300 }),
   },
-  { name: 'fq_codel', make: (env) => new FqCodel(env, { targetNs: 20_000, intervalNs: 400_000 }) },
+  {
+    name: 'fq_codel',
+    make: (env) => new FqCodel(env, { targetNs: 20_000, intervalNs: 400_000 }),
+    mutate: changes((dice) => ({ limit: 1 + dice.below(100), memoryLimit: 20_000 + dice.below(90_000) })),
+  },
   {
     name: 'fq_codel of few flows with little memory',
     make: (env) =>
       new FqCodel(env, { flows: 3, limit: 40, memoryLimit: 20_000, dropBatch: 3, quantum: 300, ecn: false }),
   },
-  { name: 'sfq', make: (env) => new Sfq(env) },
+  { name: 'fq', make: (env) => new Fq(env), mutate: changes((dice) => ({ limit: 1 + dice.below(90) })) },
+  {
+    name: 'fq with little room, paced',
+    make: (env) =>
+      new Fq(env, {
+        limit: 60,
+        flowLimit: 9,
+        quantum: 300,
+        initialQuantum: 0,
+        maxrate: 2e6,
+        buckets: 4,
+        ceThresholdNs: 1e5,
+      }),
+    mutate: changes((dice) => ({ maxrate: dice.chance(0.2) ? Infinity : 1e6 + dice.below(5e6) })),
+  },
+  { name: 'sfq', make: (env) => new Sfq(env), mutate: changes((dice) => ({ limit: 1 + dice.below(127) })) },
   {
     name: 'sfq of few short queues, perturbed',
     make: (env) => new Sfq(env, { limit: 30, depth: 6, flows: 7, divisor: 8, quantum: 300, perturbNs: 2e6 }),
@@ -121,15 +171,69 @@ for (const [complaint, mutate] of BROKEN) {
   });
 }
 
-/** A packet of the highest priorities has no class. */
-function byPriority(m: Mbuf): number {
-  return m.priority >> 2;
+type Mutation = Required<Subject>['mutate'];
+type Drop = (m: Mbuf) => void;
+
+function never(): never {
+  throw new Error('an empty one dropped a packet');
 }
 
-function slow(env: QdiscEnv, band: number): Qdisc {
-  return band === 0
-    ? new Tbf(env, { rate: 1e6, burst: 2000, latencyNs: 5e6 })
-    : new Pfifo(env, { limit: 20 });
+function changes(options: (dice: Random) => object): Mutation {
+  return (qdisc, dice, drop) => {
+    const it = qdisc as Qdisc & { change(options: object, drop: Drop): void };
+    it.change(options(dice), drop);
+  };
+}
+
+function either(one: Mutation, other: Mutation): Mutation {
+  return (qdisc, dice, drop, env) => (dice.chance(0.5) ? one : other)(qdisc, dice, drop, env);
+}
+
+/** Grafts a slow or short leaf somewhere; a number that is no class is refused. */
+function grafts(qdisc: Qdisc, dice: Random, drop: Drop, env: QdiscEnv): void {
+  const it = qdisc as ClassfulQdisc;
+  expect(() => it.graft(0, new Pfifo(env), drop)).toThrow(RangeError);
+  const all = it.classes();
+  if (all.length === 0) return;
+  const { minor, leaf } = all[dice.below(all.length)];
+  const fresh = dice.chance(0.3) ? new Tbf(env, SLOW) : new Pfifo(env, { limit: 5 + dice.below(20) });
+  if (leaf!.length > 0) expect(() => it.graft(minor, leaf!, drop)).toThrow('an empty one wanted');
+  expect(it.graft(minor, fresh, drop) === leaf).toBe(true);
+  expect([leaf!.length, leaf!.backlog]).toEqual([0, 0]);
+}
+
+function mutateDrr(qdisc: Qdisc, dice: Random, drop: Drop): void {
+  const it = qdisc as Drr;
+  const minor = 1 + dice.below(18);
+  const quantum = 200 + dice.below(3000);
+  const there = it.classes().some((each) => each.minor === minor);
+  if (!there) it.addClass(minor, { quantum });
+  else if (dice.chance(0.5)) it.changeClass(minor, { quantum });
+  else it.deleteClass(minor, drop);
+  const classes = it.classes();
+  expect(classes.map((each) => each.minor)).toEqual(classes.map((each) => each.minor).sort((a, b) => a - b));
+  expect(classes.reduce((sum, each) => sum + each.length, 0)).toBe(it.length);
+  expect(classes.reduce((sum, each) => sum + each.backlog, 0)).toBe(it.backlog);
+}
+
+function randomTbf(dice: Random): object {
+  return { rate: 1e6 + dice.below(4e6), burst: 1200 + dice.below(9000), overhead: dice.below(50) };
+}
+
+/** Its first class is slow, the others have little room. */
+function partlySlow(env: QdiscEnv, qdisc: ClassfulQdisc): Qdisc {
+  for (const { minor } of qdisc.classes())
+    qdisc.graft(minor, minor === 1 ? new Tbf(env, SLOW) : new Pfifo(env, { limit: 20 }), never);
+  return qdisc;
+}
+
+function threeClasses(env: QdiscEnv): Drr {
+  const qdisc = new Drr(env);
+  qdisc.addClass(1, { quantum: 300 });
+  qdisc.addClass(2);
+  qdisc.addClass(3);
+  qdisc.classifier = { classify: (m) => (m.priority >> 2) + 1 };
+  return qdisc;
 }
 
 /** Returns a step that offers PACKETS / ROUNDS packets of some flows, and takes out what may go. */

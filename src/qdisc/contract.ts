@@ -1,100 +1,35 @@
 // What every queueing discipline owes, whatever its policy: a random walk over one, which checks each step against a model
 // of what must be inside. Throws an Error that names the broken promise; returns what came out, to compare two runs.
 
-import { PhysicalMemory } from '../kernel/memory.ts';
 import { Random } from '../kernel/random.ts';
 import { M_PKTHDR, type Mbuf } from '../mbuf/mbuf.ts';
-import { MbufPool } from '../mbuf/pool.ts';
-import type { Qdisc, QdiscEnv } from '../net/qdisc.ts';
+import {
+  CLASS_DROP,
+  CLASS_NONE,
+  CLASS_STOLEN,
+  type Classifier,
+  type Qdisc,
+  type QdiscEnv,
+} from '../net/qdisc.ts';
+import { TestEnv } from './testing-env.ts';
+
+export { TestEnv };
 
 /** A discipline under test. */
 export interface Subject {
   name: string;
   make(env: QdiscEnv): Qdisc;
-  /** Makes copies of packets: what comes out may not have gone in. */
+  /** Makes copies of packets, and tells `env.copied` of each: what comes out may not have gone in. */
   copies?: boolean;
+  /** Does something to it that is allowed while it has packets: change, graft, addClass, deleteClass, at random. */
+  mutate?(qdisc: Qdisc, dice: Random, drop: (m: Mbuf) => void, env: QdiscEnv): void;
 }
 
-/** Times above 2^31 ns are no small integers to V8. */
-const START_NS = 10_000_000_000;
 const FLOWS = 12;
-const MBUFS = 4096;
-const CLUSTERS = 2048;
-
-/** A machine's clock, dice and memory without the machine. */
-export class TestEnv implements QdiscEnv {
-  readonly time = new Float64Array([START_NS]);
-  readonly random: Random;
-  readonly pool: MbufPool;
-  readonly u8: Uint8Array;
-  /** Copies the discipline has made. */
-  copies = 0;
-
-  constructor(seed: number) {
-    const memory = new PhysicalMemory(8 << 20);
-    this.random = new Random(seed, 'discipline');
-    this.pool = new MbufPool(memory, { mbufs: MBUFS, clusters: CLUSTERS });
-    this.u8 = memory.u8;
-  }
-
-  stamp(to: Float64Array, index: number): void {
-    to[index] = this.time[0];
-  }
-
-  copied(): void {
-    this.copies++;
-  }
-
-  /** A UDP packet of a flow, `bytes` long with its Ethernet header: IPv6 in odd flows, ECN-capable in some. */
-  packet(flow: number, bytes: number, tail = 0): Mbuf {
-    const m = this.pool.getcl();
-    if (m === null) throw new Error('the test ran out of buffers');
-    const { u8 } = this;
-    u8.fill(tail, m.start, m.start + m.size);
-    m.length = m.packetLength = bytes;
-    m.protocol = flow % 2 === 1 ? 0x86dd : 0x0800;
-    for (let i = 0; i < bytes; i++) u8[m.data + i] = this.headerByte(flow, i, bytes);
-    return m;
-  }
-
-  private headerByte(flow: number, i: number, bytes: number): number {
-    const v6 = flow % 2 === 1;
-    const ect = flow % 3 === 0 ? 2 : 0;
-    if (i < 12) return 2;
-    if (i < 14) return v6 ? [0x86, 0xdd][i - 12] : [8, 0][i - 12];
-    const at = i - 14;
-    if (v6) {
-      const first = [0x60, ect << 4, 0, 0, (bytes - 54) >> 8, bytes - 54, 17, 64];
-      if (at < 8) return first[at] & 255;
-      if (at === 39) return flow;
-      return at === 41 ? flow : 1;
-    }
-    const first = [
-      0x45,
-      ect,
-      (bytes - 14) >> 8,
-      bytes - 14,
-      0,
-      0,
-      0x40,
-      0,
-      64,
-      17,
-      0,
-      0,
-      10,
-      0,
-      0,
-      1,
-      10,
-      0,
-      0,
-    ];
-    if (at < first.length) return first[at] & 255;
-    if (at === 19 || at === 21) return flow;
-    return 1;
-  }
-}
+/** Number in front of the colon that disciplines with classes are given: packets' priorities name it. */
+const HANDLE = 0x8001;
+/** More than any subject has at first. */
+const MOST_MINOR = 20;
 
 /**
  * Walks `steps` random steps from `seed`. `tail`: the byte that lies behind each packet in memory, which must make no
@@ -124,6 +59,11 @@ class Walk {
   private bytes = 0;
   private dropped = 0;
   private resetting = false;
+  /** What peek showed last, if nothing has happened since that may change it. */
+  private shown: Mbuf | null = null;
+  /** Copies that came out, and packets that the classifier took. */
+  private copiesOut = 0;
+  private stolen = 0;
 
   constructor(subject: Subject, qdisc: Qdisc, env: TestEnv, dice: Random, tail: number) {
     this.subject = subject;
@@ -131,6 +71,10 @@ class Walk {
     this.env = env;
     this.dice = dice;
     this.tail = tail;
+    if (hasClassifier(qdisc)) {
+      qdisc.handle = HANDLE;
+      if (dice.chance(0.7)) qdisc.classifier = this;
+    }
   }
 
   step(): void {
@@ -139,9 +83,29 @@ class Walk {
     if (choice < 480) this.enqueue();
     else if (choice < 800) this.dequeue();
     else if (choice < 900) this.peek();
-    else if (choice < 995) this.env.time[0] += dice.below(dice.chance(0.1) ? 50_000_000 : 200_000);
+    else if (choice < 990) this.env.time[0] += dice.below(dice.chance(0.1) ? 50_000_000 : 200_000);
+    else if (choice < 995) this.mutate();
     else this.reset();
     this.check(`after step ${choice}`);
+  }
+
+  /** Answers anything that filters may: classes there and not, and none; or takes the packet. */
+  classify(m: Mbuf): number {
+    const { dice } = this;
+    const choice = dice.below(10);
+    if (choice < 2) return CLASS_NONE;
+    if (choice === 2) return CLASS_DROP;
+    if (choice > 3) return 1 + dice.below(dice.chance(0.3) ? MOST_MINOR : 3);
+    if (!this.inside.delete(m)) this.broken('it asked the classifier about a packet that is not new');
+    this.bytes -= m.packetLength;
+    this.stolen++;
+    this.env.pool.freem(m);
+    return CLASS_STOLEN;
+  }
+
+  private mutate(): void {
+    this.shown = null;
+    this.subject.mutate?.(this.qdisc, this.dice, this.drop, this.env);
   }
 
   /** Everything comes out, if asked whenever the discipline says to ask again. */
@@ -163,8 +127,10 @@ class Walk {
     const number = this.serial++;
     this.inside.set(m, number);
     this.bytes += m.packetLength;
+    const { stolen } = this;
     qdisc.enqueue(m, this.drop);
     if (!mustPass) return;
+    if (this.stolen > stolen) this.broken('canBypass with a classifier that wants to see each packet');
     if (this.inside.get(m) !== number) this.broken('canBypass, but it dropped a packet that found it empty');
     if (dice.chance(0.5) && this.dequeue() !== m)
       this.broken('canBypass, but a packet did not come out at once');
@@ -172,7 +138,10 @@ class Walk {
 
   private dequeue(): Mbuf | null {
     const { qdisc } = this;
+    const { shown } = this;
+    this.shown = null;
     const m = qdisc.dequeue(this.drop);
+    if (shown !== null && m !== shown) this.broken('dequeue gives another packet than peek showed');
     if (m !== null) this.out(m, 'out');
     else if (qdisc.length > 0 && !(qdisc.nextTimeNs > this.env.time[0]))
       this.broken(
@@ -185,15 +154,17 @@ class Walk {
     const { qdisc, dice } = this;
     const shown = qdisc.peek(this.drop);
     this.check('after peek');
+    if (this.shown !== null && shown !== this.shown) this.broken('peek shows another packet than before');
+    this.shown = shown;
     if (qdisc.peek(this.drop) !== shown) this.broken('peek shows another packet the second time');
     if (shown !== null && !this.subject.copies && !this.inside.has(shown))
       this.broken('peek shows a packet that is not inside');
-    if (dice.chance(0.5) && this.dequeue() !== shown)
-      this.broken('dequeue gives another packet than peek showed');
+    if (dice.chance(0.5)) this.dequeue();
   }
 
   private reset(): void {
     const { qdisc } = this;
+    this.shown = null;
     this.resetting = true;
     qdisc.reset(this.drop);
     this.resetting = false;
@@ -211,6 +182,7 @@ class Walk {
     const number = this.inside.get(m);
     if (number === undefined && !this.subject.copies)
       this.broken(`a packet that is not inside came out (${how})`);
+    if (number === undefined) this.copiesOut++;
     if (m.nextPacket !== null) this.broken(`a packet came out with nextPacket set (${how})`);
     if (number !== undefined) this.bytes -= m.packetLength;
     this.inside.delete(m);
@@ -221,10 +193,10 @@ class Walk {
   check(when: string): void {
     const { qdisc, inside } = this;
     const { length, backlog, stats } = qdisc;
-    const exact = !this.subject.copies;
-    if (exact ? length !== inside.size : length < inside.size)
-      this.broken(`length ${length} with ${inside.size} packets inside, ${when}`);
-    if (exact ? backlog !== this.bytes : backlog < this.bytes)
+    const copies = this.env.copies - this.copiesOut;
+    if (length !== inside.size + copies)
+      this.broken(`length ${length} with ${inside.size} packets inside and ${copies} copies, ${when}`);
+    if (copies === 0 ? backlog !== this.bytes : backlog < this.bytes)
       this.broken(`backlog ${backlog} with ${this.bytes} bytes inside, ${when}`);
     if (stats.drops !== this.dropped)
       this.broken(`stats.drops ${stats.drops} after ${this.dropped} drops, ${when}`);
@@ -247,6 +219,7 @@ class Walk {
     if (hostile) for (let i = dice.below(20); i < bytes; i++) u8[m.data + i] = dice.below(256);
     if (dice.chance(0.1)) this.cut(m, dice.below(Math.min(bytes, 80)));
     m.priority = dice.below(16);
+    if (dice.chance(0.05)) m.priority = (HANDLE << 16) | dice.below(MOST_MINOR);
     m.mark = dice.below(4);
     if (dice.chance(0.2)) m.hash = dice.next32() | 0;
     return m;
@@ -271,4 +244,8 @@ class Walk {
       for (let i = 0; i < each.length; i++) hash = Math.imul(hash ^ this.env.u8[each.data + i], 0x01000193);
     return hash >>> 0;
   }
+}
+
+function hasClassifier(qdisc: Qdisc): qdisc is Qdisc & { handle: number; classifier: Classifier | null } {
+  return 'handle' in qdisc && 'classifier' in qdisc;
 }

@@ -1,15 +1,24 @@
 import { expect, test } from 'vitest';
+import { CLASS_DROP, CLASS_STOLEN } from '../net/qdisc.ts';
 import { TestEnv } from './contract.ts';
 import { Drr } from './drr.ts';
-import { Pfifo } from './fifo.ts';
 
 const never = (): void => expect.unreachable();
+
+/** A class for each quantum; Mbuf.queue says whose a packet is. */
+function make(env: TestEnv, quanta: number[]): Drr {
+  const qdisc = new Drr(env);
+  quanta.forEach((quantum, index) => {
+    qdisc.addClass(index + 1, { quantum });
+  });
+  qdisc.classifier = { classify: (m) => m.queue + 1 };
+  return qdisc;
+}
 
 /** Bytes that each class sent out of `packets` packets, all classes backlogged, each with packets of its own size. */
 function serve(quanta: number[], sizes: number[], packets: number): number[] {
   const env = new TestEnv(1);
-  const classes = quanta.map((quantum) => ({ quantum, child: new Pfifo(env, { limit: 10 }) }));
-  const qdisc = new Drr(env, { classes, classify: (m) => m.queue });
+  const qdisc = make(env, quanta);
   const offer = (index: number): void => {
     const m = env.packet(0, sizes[index]);
     m.queue = index;
@@ -55,7 +64,7 @@ for (const quanta of [
 
 test('a class that was idle does not save up', () => {
   const env = new TestEnv(1);
-  const qdisc = new Drr(env, { classes: [{ quantum: 1000 }, { quantum: 1000 }], classify: (m) => m.queue });
+  const qdisc = make(env, [1000, 1000]);
   for (let round = 0; round < 5; round++) {
     qdisc.enqueue(env.packet(0, 100), never);
     qdisc.dequeue(never);
@@ -69,17 +78,64 @@ test('a class that was idle does not save up', () => {
   expect(order).toEqual([0, 0, 1, 1, 0, 0, 1, 1]);
 });
 
-test('packets of no class are dropped, and wrong quanta refused', () => {
+test('a packet goes to the class of its priority, else of its filters; of no class, it is dropped', () => {
   const env = new TestEnv(1);
-  const qdisc = new Drr(env, { classes: [{}], classify: (m) => m.mark });
-  let dropped = 0;
-  for (const mark of [0, 1, -1, Number.NaN, 0.5]) {
+  const qdisc = make(env, [1000, 1000]);
+  qdisc.handle = 0x8001;
+  const lengths = (queue: number, priority: number): number[] => {
     const m = env.packet(0, 100);
-    m.mark = mark;
-    qdisc.enqueue(m, () => dropped++);
+    m.queue = queue;
+    m.priority = priority;
+    qdisc.enqueue(m, () => {});
+    const all = qdisc.classes().map((each) => each.length);
+    qdisc.reset(() => {});
+    return all;
+  };
+  expect(lengths(0, 0x8001_0002)).toEqual([0, 1]);
+  expect(lengths(1, (0x8001 << 16) | 1)).toEqual([1, 0]);
+  expect(lengths(1, 0x8001_0007)).toEqual([0, 1]);
+  expect(lengths(0, 0x8002_0002)).toEqual([1, 0]);
+  expect([lengths(2, 0), lengths(CLASS_DROP - 1, 0), qdisc.stats.drops]).toEqual([[0, 0], [0, 0], 2]);
+  expect([lengths(CLASS_STOLEN - 1, 0), qdisc.stats.drops]).toEqual([[0, 0], 2]);
+  qdisc.classifier = null;
+  expect([lengths(1, 0), qdisc.stats.drops]).toEqual([[0, 0], 3]);
+});
+
+test('classes come and go while there are packets: a turn is lost by none of the others', () => {
+  const env = new TestEnv(1);
+  const qdisc = make(env, [1500, 1500, 1500, 1500]);
+  const dropped: number[] = [];
+  for (let i = 0; i < 40; i++) {
+    const m = env.packet(0, 1500);
+    m.queue = i % 4;
+    qdisc.enqueue(m, never);
   }
-  expect([dropped, qdisc.stats.drops, qdisc.length]).toEqual([4, 4, 1]);
-  expect(() => new Drr(env, { classes: [], classify: () => 0 })).toThrow('at least 1');
-  expect(() => new Drr(env, { classes: [{ quantum: 0 }], classify: () => 0 })).toThrow('from 1');
-  expect(() => qdisc.changeClass(1, 100)).toThrow('0 to 0 wanted');
+  const take = (count: number) => Array.from({ length: count }, () => qdisc.dequeue(never)?.queue);
+  expect(take(6)).toEqual([0, 1, 2, 3, 0, 1]);
+  qdisc.deleteClass(4, (m) => dropped.push(m.queue));
+  expect([dropped, qdisc.stats.drops, qdisc.length]).toEqual([Array(9).fill(3), 9, 25]);
+  expect(take(5)).toEqual([2, 0, 1, 2, 0]);
+  qdisc.deleteClass(1, () => {});
+  qdisc.addClass(4, { quantum: 3000 });
+  const late = env.packet(0, 100);
+  late.queue = 3;
+  qdisc.enqueue(late, never);
+  expect(take(5)).toEqual([1, 2, 3, 1, 2]);
+  expect(qdisc.classes().map(({ minor, quantum, length }) => [minor, quantum, length])).toEqual([
+    [2, 1500, 5],
+    [3, 1500, 5],
+    [4, 3000, 0],
+  ]);
+});
+
+test('wrong classes and quanta are refused', () => {
+  const qdisc = make(new TestEnv(1), [1000]);
+  expect(() => qdisc.addClass(1)).toThrow('is there already');
+  expect(() => qdisc.addClass(0)).toThrow('from 1 to 65535');
+  expect(() => qdisc.addClass(2, { quantum: 0 })).toThrow('bytes from 1');
+  expect(() => qdisc.changeClass(1, { quantum: 0.5 })).toThrow('bytes from 1');
+  expect(() => qdisc.changeClass(0xab, {})).toThrow('there is no class ab');
+  expect(() => qdisc.deleteClass(Number.NaN, never)).toThrow('there is no class');
+  qdisc.addClass(0xffff);
+  expect(qdisc.classes().map((each) => each.minor)).toEqual([1, 0xffff]);
 });

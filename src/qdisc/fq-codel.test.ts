@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Mbuf } from '../mbuf/mbuf.ts';
+import { CLASS_DROP, CLASS_NONE, CLASS_STOLEN } from '../net/qdisc.ts';
 import { TestEnv } from './contract.ts';
 import { Pfifo } from './fifo.ts';
 import { FqCodel, type FqCodelOptions } from './fq-codel.ts';
@@ -154,6 +155,44 @@ test('a new flow goes before the old ones for one quantum, and no more often tha
   expect(order(1)).not.toEqual([3]);
 });
 
+test('with a classifier, classes take the place of the hash; what it names no class for is dropped', () => {
+  const env = new TestEnv(1);
+  const qdisc = new FqCodel(env, { flows: 4, quantum: 100 });
+  qdisc.handle = 2;
+  expect(qdisc.canBypass).toBe(true);
+  qdisc.classifier = { classify: (m) => [1, 4, 5, CLASS_NONE, CLASS_DROP, CLASS_STOLEN][m.queue] };
+  expect(qdisc.canBypass).toBe(false);
+  let dropped = 0;
+  const offer = (queue: number, priority = 0): void => {
+    const m = env.packet(0, 100);
+    m.queue = queue;
+    m.priority = priority;
+    qdisc.enqueue(m, () => dropped++);
+  };
+  for (let i = 0; i < 12; i++) offer(i % 6);
+  expect([qdisc.length, dropped, qdisc.stats.drops]).toEqual([4, 6, 6]);
+  offer(1, 0x2_0003);
+  const order = Array.from({ length: 5 }, () => qdisc.dequeue(() => {}));
+  expect(order.map((m) => [m?.queue, m?.priority])).toEqual([
+    [0, 0],
+    [1, 0],
+    [1, 0x2_0003],
+    [0, 0],
+    [1, 0],
+  ]);
+});
+
+test('a smaller limit drops what is over', () => {
+  const env = new TestEnv(1);
+  const qdisc = new FqCodel(env, { dropBatch: 1 });
+  for (let i = 0; i < 30; i++) qdisc.enqueue(env.packet(i % 3, 1000), () => expect.unreachable());
+  let dropped = 0;
+  qdisc.change({ limit: 20 }, () => dropped++);
+  expect([qdisc.length, dropped, qdisc.stats.drops, qdisc.xstats().drop_overlimit]).toEqual([20, 10, 10, 10]);
+  qdisc.change({ memoryLimit: 5500 }, () => dropped++);
+  expect([qdisc.length, qdisc.backlog, qdisc.xstats().drop_overmemory]).toEqual([5, 5000, 15]);
+});
+
 test('wrong options say what would be right, and change nothing', () => {
   const qdisc = new FqCodel(new TestEnv(1), { flows: 64 });
   const wrong: [Partial<FqCodelOptions>, string][] = [
@@ -166,7 +205,7 @@ test('wrong options say what would be right, and change nothing', () => {
     [{ intervalNs: 0 }, 'ns, above 0'],
   ];
   const before = { ...qdisc.options };
-  for (const [options, message] of wrong) expect(() => qdisc.change(options)).toThrow(message);
+  for (const [options, message] of wrong) expect(() => qdisc.change(options, () => {})).toThrow(message);
   expect(qdisc.options).toEqual(before);
   expect(() => new FqCodel(new TestEnv(1), { flows: 70_000 })).toThrow('from 1 to 65536');
 });

@@ -2,7 +2,8 @@
 // Flow Queue CoDel Packet Scheduler and Active Queue Management Algorithm", RFC 8290, and tc-fq_codel(8). A flow that has just
 // got a packet is new and goes before the old ones for one quantum, so sparse flows do not wait behind bulk. When there is no
 // room, up to drop_batch packets, at most half the bytes, go from the head of the queue with most bytes. Left out:
-// ce_threshold. CoDel's "no more than the MTU left" is asked of the flow's own queue, as RFC 8289 has it of a queue. Defaults:
+// ce_threshold. With a classifier there is no hash: class n is queue n - 1, a packet of no class is dropped; classes are the
+// queues, and nothing can be grafted there. CoDel's "no more than the MTU left" is asked of the flow's own queue, as RFC 8289 has it of a queue. Defaults:
 // limit 10240 packets, flows 1024, target 5 ms, interval 100 ms, quantum 1514, memory_limit 32 MiB, drop_batch 64, ecn.
 //
 //   flow hash ─► queue 0..flows-1        new flows ─► [7] [31]            served first; then to the old ones
@@ -10,7 +11,15 @@
 
 import type { Mbuf } from '../mbuf/mbuf.ts';
 import { flowHash } from '../net/flow-hash.ts';
-import type { Qdisc, QdiscEnv, QdiscStats } from '../net/qdisc.ts';
+import {
+  CLASS_NONE,
+  CLASS_STOLEN,
+  type Classifier,
+  type Qdisc,
+  type QdiscEnv,
+  type QdiscStats,
+} from '../net/qdisc.ts';
+import { classOfPriority } from './classify.ts';
 import { type CodelParameters, CodelQueues, validateCodel } from './codel-queues.ts';
 import { validateWhole } from './options.ts';
 
@@ -52,6 +61,8 @@ export class FqCodel implements Qdisc {
   readonly stats: QdiscStats = { packets: 0, bytes: 0, drops: 0, overlimits: 0, requeues: 0 };
   readonly nextTimeNs = 0;
   readonly options: FqCodelOptions;
+  handle = 0;
+  classifier: Classifier | null = null;
   private readonly env: QdiscEnv;
   private readonly queues: CodelQueues;
   private readonly seed: number;
@@ -75,7 +86,7 @@ export class FqCodel implements Qdisc {
     const flows = options.flows ?? DEFAULTS.flows;
     validateWhole('fq_codel: flows', flows, 'queues', 1, 65_536);
     this.options.flows = flows;
-    this.change(options);
+    this.apply(options);
     this.seed = env.random.next32() | 0;
     this.queues = new CodelQueues(env, this.stats, flows);
     this.deficits = new Float64Array(flows);
@@ -92,22 +103,13 @@ export class FqCodel implements Qdisc {
   }
 
   get canBypass(): boolean {
-    return this.options.memoryLimit >= LARGEST_BYTES;
+    return this.classifier === null && this.options.memoryLimit >= LARGEST_BYTES;
   }
 
-  /** What is over a smaller limit is dropped when the next packet comes. */
-  change(options: Partial<FqCodelOptions>): void {
-    const all = { ...this.options, ...options };
-    if (all.flows !== this.options.flows)
-      throw new RangeError(
-        `fq_codel: flows ${all.flows}: can be set only when it is made, ${this.options.flows} wanted`,
-      );
-    validateWhole('fq_codel: limit', all.limit, 'packets', 1, 0xffffffff);
-    validateWhole('fq_codel: quantum', all.quantum, 'bytes', 1, 0x7fffffff);
-    validateWhole('fq_codel: memory_limit', all.memoryLimit, 'bytes', 1, 0xffffffff);
-    validateWhole('fq_codel: drop_batch', all.dropBatch, 'packets', 1, 0xffffffff);
-    validateCodel('fq_codel', all);
-    Object.assign(this.options, all);
+  /** What is over a smaller limit is dropped. */
+  change(options: Partial<FqCodelOptions>, drop: (m: Mbuf) => void): void {
+    this.apply(options);
+    this.trim(drop);
   }
 
   /** As `tc -s`. */
@@ -126,15 +128,20 @@ export class FqCodel implements Qdisc {
 
   enqueue(m: Mbuf, drop: (m: Mbuf) => void): void {
     const { queues, place, options } = this;
-    const flow = (flowHash(this.env.u8, m, this.seed) >>> 0) % options.flows;
+    const flow = this.flowOf(m);
+    if (flow < 0) {
+      if (flow === CLASS_STOLEN) return;
+      this.stats.drops++;
+      drop(m);
+      return;
+    }
     queues.push(flow, m);
     if (place[flow] === IDLE) {
       this.append(NEW, flow);
       this.deficits[flow] = options.quantum;
       this.newFlowCount++;
     }
-    while (queues.length > 0 && (this.length > options.limit || this.backlog > options.memoryLimit))
-      this.dropFattest(drop);
+    if (this.length > options.limit || this.backlog > options.memoryLimit) this.trim(drop);
   }
 
   dequeue(drop: (m: Mbuf) => void): Mbuf | null {
@@ -159,6 +166,38 @@ export class FqCodel implements Qdisc {
     this.first.fill(NONE);
     this.last.fill(NONE);
     this.size.fill(0);
+  }
+
+  private apply(options: Partial<FqCodelOptions>): void {
+    const all = { ...this.options, ...options };
+    if (all.flows !== this.options.flows)
+      throw new RangeError(
+        `fq_codel: flows ${all.flows}: can be set only when it is made, ${this.options.flows} wanted`,
+      );
+    validateWhole('fq_codel: limit', all.limit, 'packets', 1, 0xffffffff);
+    validateWhole('fq_codel: quantum', all.quantum, 'bytes', 1, 0x7fffffff);
+    validateWhole('fq_codel: memory_limit', all.memoryLimit, 'bytes', 1, 0xffffffff);
+    validateWhole('fq_codel: drop_batch', all.dropBatch, 'packets', 1, 0xffffffff);
+    validateCodel('fq_codel', all);
+    Object.assign(this.options, all);
+  }
+
+  /** Its queue, by its priority, its class or its hash; CLASS_STOLEN, or another number below 0: none. */
+  private flowOf(m: Mbuf): number {
+    const { flows } = this.options;
+    let minor = classOfPriority(m, this.handle);
+    if (minor < 1 || minor > flows) {
+      if (this.classifier === null) return (flowHash(this.env.u8, m, this.seed) >>> 0) % flows;
+      minor = this.classifier.classify(m, 0);
+      if (minor === CLASS_STOLEN) return CLASS_STOLEN;
+    }
+    return minor >= 1 && minor <= flows ? minor - 1 : CLASS_NONE;
+  }
+
+  private trim(drop: (m: Mbuf) => void): void {
+    const { queues, options } = this;
+    while (queues.length > 0 && (this.length > options.limit || this.backlog > options.memoryLimit))
+      this.dropFattest(drop);
   }
 
   /** Ends: a flow leaves its list each round, or comes nearer to its next packet by a quantum. */

@@ -13,6 +13,7 @@ import type { Qdisc, QdiscStats } from '../net/qdisc.ts';
 export const PRIOMAP = [1, 2, 2, 2, 1, 2, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1] as const;
 
 const BANDS = 3;
+const NONE = -1;
 
 export class PfifoFast implements Qdisc {
   readonly kind = 'pfifo_fast';
@@ -24,6 +25,8 @@ export class PfifoFast implements Qdisc {
   private readonly limit: number;
   private readonly heads: (Mbuf | null)[] = [null, null, null];
   private readonly tails: (Mbuf | null)[] = [null, null, null];
+  /** The band of the packet that peek showed, which goes before those that came to higher bands since. */
+  private shown = NONE;
 
   /** `limit`: packets in all bands together. */
   constructor(limit: number) {
@@ -48,24 +51,33 @@ export class PfifoFast implements Qdisc {
 
   dequeue(): Mbuf | null {
     if (this.length === 0) return null;
-    for (let band = 0; band < BANDS; band++) {
-      const m = this.heads[band];
-      if (m === null) continue;
-      this.heads[band] = m.nextPacket;
-      if (m.nextPacket === null) this.tails[band] = null;
-      m.nextPacket = null;
-      this.length--;
-      this.backlog -= m.packetLength;
-      return m;
-    }
-    return null;
+    const band = this.shown === NONE ? this.firstBand() : this.shown;
+    this.shown = NONE;
+    const m = this.heads[band];
+    if (m === null) return null;
+    this.heads[band] = m.nextPacket;
+    if (m.nextPacket === null) this.tails[band] = null;
+    m.nextPacket = null;
+    this.length--;
+    this.backlog -= m.packetLength;
+    return m;
   }
 
   peek(): Mbuf | null {
-    return this.heads[0] ?? this.heads[1] ?? this.heads[2];
+    if (this.length === 0) return null;
+    if (this.shown === NONE) this.shown = this.firstBand();
+    return this.heads[this.shown];
   }
 
   reset(drop: (m: Mbuf) => void): void {
     for (let m = this.dequeue(); m !== null; m = this.dequeue()) drop(m);
+  }
+
+  /** The first band with packets; there must be some. */
+  private firstBand(): number {
+    const { heads } = this;
+    let band = 0;
+    while (band < BANDS - 1 && heads[band] === null) band++;
+    return band;
   }
 }

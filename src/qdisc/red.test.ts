@@ -10,6 +10,8 @@ const OPTIONS = { limit: 400_000, min: 30_000, max: 90_000, avpkt: 1000, burst: 
 const ECT = 0;
 const NOT_ECT = 4;
 
+const never = (): void => expect.unreachable();
+
 /** A queue held at so many bytes: what comes and is kept pushes one out. */
 class Held {
   readonly env: TestEnv;
@@ -46,7 +48,7 @@ class Held {
 
   step(): boolean {
     const dropped = this.offer();
-    if (!dropped) this.env.pool.freem(this.qdisc.dequeue()!);
+    if (!dropped) this.env.pool.freem(this.qdisc.dequeue(never)!);
     return dropped;
   }
 
@@ -71,7 +73,7 @@ test('the average follows a queue that stands as its moving average does: avg = 
 
 test('idle time counts as so many small packets that the link could have sent', () => {
   const it = new Held({ ...OPTIONS, bandwidth: 1e6 }, 20_000).settle();
-  while (it.qdisc.length > 0) it.env.pool.freem(it.qdisc.dequeue()!);
+  while (it.qdisc.length > 0) it.env.pool.freem(it.qdisc.dequeue(never)!);
   const before = it.qdisc.averageQueue;
   it.env.time[0] += 25e6; // 25 packets of 1000 bytes at 1 MB/s
   it.offer();

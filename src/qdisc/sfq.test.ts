@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Mbuf } from '../mbuf/mbuf.ts';
+import { CLASS_DROP, CLASS_NONE, CLASS_STOLEN } from '../net/qdisc.ts';
 import { TestEnv } from './contract.ts';
 import { Sfq, type SfqOptions } from './sfq.ts';
 import { SfqQueues } from './sfq-queues.ts';
@@ -133,13 +134,33 @@ test('queues are served in turn, a quantum each', () => {
   expect(order).toEqual([0, 0, 1, 1, 2, 2, 0, 0, 1, 1, 2, 2]);
 });
 
-test('a smaller limit is kept from the next packet on', () => {
+test('a smaller limit drops what is over, from the longest queues', () => {
   const it = new Offers({});
-  for (let i = 0; i < 30; i++) it.offer(i % 3);
-  it.qdisc.change({ limit: 6 });
-  expect(it.qdisc.length).toBe(30);
-  it.offer(0);
-  expect([it.qdisc.length, it.gone.length]).toEqual([6, 25]);
+  for (let i = 0; i < 30; i++) it.offer(i < 20 ? 0 : i % 3);
+  let dropped = 0;
+  it.qdisc.change({ limit: 6 }, (m) => {
+    dropped++;
+    it.env.pool.freem(m);
+  });
+  expect([it.qdisc.length, dropped, it.qdisc.stats.drops]).toEqual([6, 24, 24]);
+  expect(Array.from({ length: 6 }, () => it.take()?.flow).sort()).toEqual([0, 0, 1, 1, 2, 2]);
+});
+
+test('with a classifier, classes take the place of the hash: no class is a drop, and nothing is perturbed', () => {
+  const it = new Offers({ quantum: 100, divisor: 8, perturbNs: 1e6 });
+  expect(it.qdisc.canBypass).toBe(true);
+  it.qdisc.handle = 2;
+  it.qdisc.classifier = { classify: (m) => [1, 8, 9, 0, CLASS_NONE, CLASS_DROP, CLASS_STOLEN, 8][m.queue] };
+  for (let i = 0; i < 24; i++) it.offer(i % 8);
+  it.env.time[0] += 10e6;
+  expect([it.qdisc.canBypass, it.qdisc.length, it.qdisc.stats.drops, it.gone.length]).toEqual([
+    false,
+    9,
+    12,
+    12,
+  ]);
+  expect(it.qdisc.xstats()).toEqual({ flows: 2, perturbs: 0 });
+  expect(Array.from({ length: 9 }, () => it.take()?.flow)).toEqual([0, 1, 0, 7, 0, 1, 7, 1, 7]);
 });
 
 test('wrong options say what would be right, and change nothing', () => {
@@ -156,6 +177,6 @@ test('wrong options say what would be right, and change nothing', () => {
     [{ perturbNs: -1 }, 'ns, 0 or more'],
   ];
   const before = { ...qdisc.options };
-  for (const [options, message] of wrong) expect(() => qdisc.change(options)).toThrow(message);
+  for (const [options, message] of wrong) expect(() => qdisc.change(options, never)).toThrow(message);
   expect(qdisc.options).toEqual(before);
 });

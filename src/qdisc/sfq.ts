@@ -2,7 +2,8 @@
 // P. McKenney, "Stochastic Fairness Queueing", INFOCOM 1990, and tc-sfq(8). When there is no room, the longest queue loses a
 // packet: its last, or its first with headdrop. Every `perturb` the hash changes, and what waits is sorted anew, in order, so
 // that flows that shared a queue part; a queue too long by then loses packets. Left out: the RED mode (redflowlimit and what
-// goes with it). Defaults: limit 127 packets, depth 127 packets a queue, flows 127 queues at a time, divisor 1024, quantum the
+// goes with it). With a classifier there is no hash: class n is place n - 1 of the table, a packet of no class is dropped, and
+// nothing is perturbed; classes are the places, and nothing can be grafted there. Defaults: limit 127 packets, depth 127 packets a queue, flows 127 queues at a time, divisor 1024, quantum the
 // MTU with its Ethernet header, perturb never.
 //
 //   flow hash ─► table[divisor] ─► queue ─┐
@@ -11,7 +12,15 @@
 
 import type { Mbuf } from '../mbuf/mbuf.ts';
 import { flowHash } from '../net/flow-hash.ts';
-import type { Qdisc, QdiscEnv, QdiscStats } from '../net/qdisc.ts';
+import {
+  CLASS_NONE,
+  CLASS_STOLEN,
+  type Classifier,
+  type Qdisc,
+  type QdiscEnv,
+  type QdiscStats,
+} from '../net/qdisc.ts';
+import { classOfPriority } from './classify.ts';
 import { validateWhole } from './options.ts';
 import { SfqQueues } from './sfq-queues.ts';
 
@@ -51,8 +60,9 @@ export class Sfq implements Qdisc {
   readonly kind = 'sfq';
   readonly stats: QdiscStats = { packets: 0, bytes: 0, drops: 0, overlimits: 0, requeues: 0 };
   readonly nextTimeNs = 0;
-  readonly canBypass = true;
   readonly options: SfqOptions;
+  handle = 0;
+  classifier: Classifier | null = null;
   private readonly env: QdiscEnv;
   private readonly queues: SfqQueues;
   /** Queue of each place of the hash table. */
@@ -85,7 +95,7 @@ export class Sfq implements Qdisc {
     this.next = new Int32Array(flows);
     this.previous = new Int32Array(flows);
     this.seed = env.random.next32() | 0;
-    this.change(options);
+    this.apply(options);
   }
 
   get length(): number {
@@ -96,24 +106,14 @@ export class Sfq implements Qdisc {
     return this.queues.backlog + (this.shown === null ? 0 : this.shown.packetLength);
   }
 
-  /** What is over a smaller limit is dropped when the next packet comes. */
-  change(options: Partial<SfqOptions>): void {
-    const all = { ...this.options, ...options };
-    for (const name of FIXED) {
-      if (all[name] === this.options[name]) continue;
-      throw new RangeError(
-        `sfq: ${name} ${all[name]}: can be set only when it is made, ${this.options[name]} wanted`,
-      );
-    }
-    validateWhole('sfq: limit', all.limit, 'packets', 1, MOST_PACKETS);
-    validateWhole('sfq: quantum', all.quantum, 'bytes', 1, 0x7fffffff);
-    if (!(all.perturbNs >= 0 && all.perturbNs < Infinity))
-      throw new RangeError(`sfq: perturb ${all.perturbNs}: ns, 0 or more, wanted`);
-    if (options.perturbNs !== undefined) {
-      this.env.stamp(this.times, NOW);
-      this.times[NEXT_PERTURB] = this.times[NOW] + all.perturbNs;
-    }
-    Object.assign(this.options, all);
+  get canBypass(): boolean {
+    return this.classifier === null;
+  }
+
+  /** What is over a smaller limit is dropped. */
+  change(options: Partial<SfqOptions>, drop: (m: Mbuf) => void): void {
+    this.apply(options);
+    this.trim(drop);
   }
 
   /** `flows`: queues that have packets. `perturbs`: how often the hash has changed. */
@@ -122,14 +122,12 @@ export class Sfq implements Qdisc {
   }
 
   enqueue(m: Mbuf, drop: (m: Mbuf) => void): void {
-    const { queues, options } = this;
-    if (options.perturbNs > 0) this.perturb(drop);
-    this.insert(m, drop);
-    while (queues.length > 0 && this.length > options.limit) {
-      const queue = queues.longest();
-      this.discard(options.headdrop ? queues.shift(queue) : queues.pop(queue), drop);
-      if (queues.lengths[queue] === 0) this.retire(queue);
-    }
+    if (this.options.perturbNs > 0 && this.classifier === null) this.perturb(drop);
+    const place = this.placeOf(m);
+    if (place >= 0) {
+      this.insert(place, m, drop);
+      this.trim(drop);
+    } else if (place !== CLASS_STOLEN) this.discard(m, drop);
   }
 
   dequeue(drop: (m: Mbuf) => void): Mbuf | null {
@@ -150,9 +148,48 @@ export class Sfq implements Qdisc {
     for (let m = this.take(); m !== null; m = this.take()) drop(m);
   }
 
-  private insert(m: Mbuf, drop: (m: Mbuf) => void): void {
+  private apply(options: Partial<SfqOptions>): void {
+    const all = { ...this.options, ...options };
+    for (const name of FIXED) {
+      if (all[name] === this.options[name]) continue;
+      throw new RangeError(
+        `sfq: ${name} ${all[name]}: can be set only when it is made, ${this.options[name]} wanted`,
+      );
+    }
+    validateWhole('sfq: limit', all.limit, 'packets', 1, MOST_PACKETS);
+    validateWhole('sfq: quantum', all.quantum, 'bytes', 1, 0x7fffffff);
+    if (!(all.perturbNs >= 0 && all.perturbNs < Infinity))
+      throw new RangeError(`sfq: perturb ${all.perturbNs}: ns, 0 or more, wanted`);
+    if (options.perturbNs !== undefined) {
+      this.env.stamp(this.times, NOW);
+      this.times[NEXT_PERTURB] = this.times[NOW] + all.perturbNs;
+    }
+    Object.assign(this.options, all);
+  }
+
+  /** Its place in the table, by its priority, its class or its hash; CLASS_STOLEN, or another number below 0: none. */
+  private placeOf(m: Mbuf): number {
+    const { divisor } = this.options;
+    let minor = classOfPriority(m, this.handle);
+    if (minor < 1 || minor > divisor) {
+      if (this.classifier === null) return flowHash(this.env.u8, m, this.seed) & (divisor - 1);
+      minor = this.classifier.classify(m, 0);
+      if (minor === CLASS_STOLEN) return CLASS_STOLEN;
+    }
+    return minor >= 1 && minor <= divisor ? minor - 1 : CLASS_NONE;
+  }
+
+  private trim(drop: (m: Mbuf) => void): void {
+    const { queues, options } = this;
+    while (queues.length > 0 && this.length > options.limit) {
+      const queue = queues.longest();
+      this.discard(options.headdrop ? queues.shift(queue) : queues.pop(queue), drop);
+      if (queues.lengths[queue] === 0) this.retire(queue);
+    }
+  }
+
+  private insert(place: number, m: Mbuf, drop: (m: Mbuf) => void): void {
     const { queues, table, options } = this;
-    const place = flowHash(this.env.u8, m, this.seed) & (options.divisor - 1);
     let queue = table[place];
     if (queue === NONE) {
       queue = queues.take();
@@ -214,7 +251,7 @@ export class Sfq implements Qdisc {
       const m: Mbuf = waiting;
       waiting = m.nextPacket;
       m.nextPacket = null;
-      this.insert(m, drop);
+      this.insert(this.placeOf(m), m, drop);
     }
   }
 

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 import { Random } from '../kernel/random.ts';
 import { TestEnv } from './contract.ts';
+import { type Bfifo, Pfifo } from './fifo.ts';
+import { PLAIN_WIRE, type WireSize, wireBytes } from './packet-size.ts';
 import { Tbf, type TbfOptions } from './tbf.ts';
 
 const free = (env: TestEnv) => (m: Parameters<typeof env.pool.freem>[0]) => env.pool.freem(m);
@@ -76,8 +78,8 @@ for (const rate of [12_500, 1e6, 125e6]) {
 test('latency: as many bytes wait as the buckets let through in that time', () => {
   const env = new TestEnv(1);
   const limitOf = (options: TbfOptions): number => {
-    const [child] = new Tbf(env, options).classes as unknown as { options: { limit: number } }[];
-    return child.options.limit;
+    const [{ leaf }] = new Tbf(env, options).classes();
+    return (leaf as Bfifo).options.limit;
   };
   expect(limitOf({ rate: 1e6, burst: 5000, latencyNs: 50e6 })).toBe(55_000);
   expect(limitOf({ rate: 1e6, burst: 50_000, latencyNs: 10e6, peakrate: 2e6, mtu: 1600 })).toBe(21_600);
@@ -96,12 +98,60 @@ test('a packet longer than the bucket is dropped at once, one that a smaller buc
   expect([dropped, qdisc.stats.drops, qdisc.length]).toEqual([2, 2, 0]);
 });
 
+test('mpu, overhead and ATM cells: a packet costs what it is on the wire', () => {
+  const wire = (bytes: number, options: Partial<WireSize>) => wireBytes(bytes, { ...PLAIN_WIRE, ...options });
+  expect([wire(60, {}), wire(60, { mpu: 64 }), wire(60, { mpu: 64, overhead: 5 })]).toEqual([60, 64, 65]);
+  // I.361: 48 bytes of payload in each 53.
+  expect([47, 48, 49, 1500].map((bytes) => wire(bytes, { linklayer: 'adsl' }))).toEqual([
+    53,
+    53,
+    106,
+    32 * 53,
+  ]);
+  expect(wire(40, { overhead: 10, linklayer: 'atm' })).toBe(106);
+  const env = new TestEnv(1);
+  const qdisc = new Tbf(env, { rate: 106_000, burst: 1060, limit: 90_000, overhead: 10, linklayer: 'atm' });
+  for (let i = 0; i < 100; i++) qdisc.enqueue(env.packet(0, 50), free(env));
+  const start = env.time[0];
+  for (let i = 0; i < 100; i++) {
+    let m = qdisc.dequeue(free(env));
+    if (m === null) {
+      env.time[0] = qdisc.nextTimeNs;
+      m = qdisc.dequeue(free(env));
+    }
+    free(env)(m!);
+  }
+  // 60 bytes in two cells: a thousand packets a second behind the ten of the burst.
+  expect(env.time[0] - start).toBeCloseTo(90e6, -3);
+});
+
+test('a grafted leaf has its own limit, and keeps it when the options change', () => {
+  const env = new TestEnv(1);
+  const qdisc = new Tbf(env, { rate: 1e6, burst: 1000, limit: 9000 });
+  const leaf = new Pfifo(env, { limit: 2 });
+  expect(qdisc.graft(1, leaf, free(env)).kind).toBe('bfifo');
+  qdisc.change({ limit: 100_000 });
+  for (let i = 0; i < 5; i++) qdisc.enqueue(env.packet(0, 500), free(env));
+  expect([qdisc.length, qdisc.stats.drops, leaf.options.limit]).toEqual([2, 3, 2]);
+  const [only] = qdisc.classes();
+  expect([only.minor, only.parent, only.leaf === leaf, only.length, only.backlog]).toEqual([
+    1,
+    0,
+    true,
+    2,
+    1000,
+  ]);
+  expect(() => qdisc.graft(2, leaf, free(env))).toThrow('one class only');
+});
+
 test('wrong options say what would be right', () => {
   const env = new TestEnv(1);
   const good = { rate: 1e6, burst: 2000, limit: 9000 };
   const wrong: [Partial<TbfOptions>, string][] = [
     [{ rate: 0 }, 'above 0'],
     [{ burst: Number.NaN }, 'the longest packet'],
+    [{ mpu: 70_000 }, 'mpu 70000: bytes from 0'],
+    [{ linklayer: 'token-ring' as never }, 'ethernet, atm or adsl'],
     [{ limit: undefined }, 'limit (bytes) or latency wanted'],
     [{ latencyNs: 5 }, 'not both'],
     [{ limit: -1 }, 'from 0 to 2^32 - 1'],

@@ -1,17 +1,19 @@
 // tbf, the token bucket filter: sends no more than burst + rate * t bytes in any t seconds, and with a peakrate no more than
-// mtu + peakrate * t either. After tc-tbf(8). Left out: mpu, overhead and linklayer. Tokens are bytes; they are brought up to
-// date only when a packet goes, so that asking often loses nothing to rounding.
+// mtu + peakrate * t either. After tc-tbf(8). Bytes are those on the wire (packet-size.ts). Tokens are bytes; they are brought up
+// to date only when a packet goes, so that asking often loses nothing to rounding. It has one class, 1, which takes everything:
+// a bfifo with the limit, unless another discipline is grafted there. Defaults: mpu 0, overhead 0, linklayer ethernet.
 //
 //   rate ──► [ burst ] ──┐
 //                        ├─► a packet goes when both hold its bytes
 //   peakrate ► [ mtu ] ──┘
 
 import type { Mbuf } from '../mbuf/mbuf.ts';
-import type { Qdisc, QdiscEnv, QdiscStats } from '../net/qdisc.ts';
-import { Children } from './children.ts';
+import type { ClassfulQdisc, Qdisc, QdiscClass, QdiscEnv, QdiscStats } from '../net/qdisc.ts';
+import { Children, leafClass, onlyClass } from './children.ts';
 import { Bfifo } from './fifo.ts';
+import { PLAIN_WIRE, validateWire, type WireSize, wireBytes } from './packet-size.ts';
 
-export interface TbfOptions {
+export interface TbfOptions extends Partial<WireSize> {
   /** Bytes a second. */
   rate: number;
   /** Bytes: size of the bucket. Longer packets are dropped. */
@@ -22,9 +24,9 @@ export interface TbfOptions {
   /** Bytes a second; wants `mtu`, bytes: size of the bucket behind it. */
   peakrate?: number;
   mtu?: number;
-  /** In place of a bfifo with the limit, which then does not count. */
-  child?: Qdisc;
 }
+
+const LEAF = 0;
 
 // In `state`: what the buckets held at the time LAST, now, and when it is worth asking again.
 const TOKENS = 0;
@@ -33,24 +35,23 @@ const LAST = 2;
 const NOW = 3;
 const NEXT = 4;
 
-export class Tbf implements Qdisc {
+export class Tbf implements ClassfulQdisc {
   readonly kind = 'tbf';
   readonly stats: QdiscStats = { packets: 0, bytes: 0, drops: 0, overlimits: 0, requeues: 0 };
   readonly canBypass = false;
-  options: Readonly<TbfOptions>;
+  options: Readonly<TbfOptions & WireSize>;
+  handle = 0;
+  /** Not asked: there is one class only. */
+  classifier = null;
   private readonly env: QdiscEnv;
   private readonly children: Children;
-  private readonly fifo: Bfifo | null;
   private readonly state = new Float64Array(5);
-  /** Bytes of the longest packet that will ever go. */
-  private longest = 0;
 
   constructor(env: QdiscEnv, options: TbfOptions) {
     this.env = env;
-    this.options = { ...options };
-    validate(options);
-    this.fifo = options.child === undefined ? new Bfifo(env, { limit: limitOf(options) }) : null;
-    this.children = new Children(this.stats, [options.child ?? this.fifo!]);
+    this.options = { ...PLAIN_WIRE, ...options };
+    validate(this.options);
+    this.children = new Children(this.stats, [new Bfifo(env, { limit: limitOf(options) })]);
     this.fill();
   }
 
@@ -66,12 +67,20 @@ export class Tbf implements Qdisc {
     return this.state[NEXT];
   }
 
-  get classes(): readonly Qdisc[] {
-    return this.children.qdiscs;
+  classes(): QdiscClass[] {
+    return [leafClass(1, this.children.qdiscs[LEAF])];
   }
 
-  /** Tokens there are stay, as far as the new buckets hold them. A limit or latency takes the other's place. */
-  change(options: Partial<Omit<TbfOptions, 'child'>>): void {
+  graft(minor: number, qdisc: Qdisc, drop: (m: Mbuf) => void): Qdisc {
+    onlyClass('tbf', minor);
+    return this.children.graft(LEAF, qdisc, drop);
+  }
+
+  /**
+   * Tokens there are stay, as far as the new buckets hold them. A limit or latency takes the other's place. What waits in its
+   * bfifo stays, be the limit smaller; another leaf is not touched.
+   */
+  change(options: Partial<TbfOptions>): void {
     const all = { ...this.options, ...options };
     if (options.limit !== undefined && options.latencyNs === undefined) delete all.latencyNs;
     if (options.latencyNs !== undefined && options.limit === undefined) delete all.limit;
@@ -82,11 +91,11 @@ export class Tbf implements Qdisc {
     const hadPeak = this.options.peakrate !== undefined;
     const peak = hadPeak ? Math.min(this.peakTokens(), all.mtu ?? 0) : (all.mtu ?? 0);
     this.options = all;
-    this.fifo?.change({ limit: limitOf(all) });
+    const leaf = this.children.qdiscs[LEAF];
+    if (leaf instanceof Bfifo) leaf.change({ limit: limitOf(all) });
     state[TOKENS] = tokens;
     state[PEAK_TOKENS] = peak;
     state[LAST] = state[NOW];
-    this.longest = longestOf(all);
   }
 
   xstats(): Record<string, number> {
@@ -94,21 +103,22 @@ export class Tbf implements Qdisc {
   }
 
   enqueue(m: Mbuf, drop: (m: Mbuf) => void): void {
-    if (m.packetLength > this.longest) {
+    if (!this.everGoes(m)) {
       this.stats.drops++;
       drop(m);
       return;
     }
-    this.children.enqueue(0, m, drop);
+    this.children.enqueue(LEAF, m, drop);
   }
 
   dequeue(drop: (m: Mbuf) => void): Mbuf | null {
     const { state, children, options } = this;
     if (this.peek(drop) === null) return null;
-    const m = children.dequeue(0, drop);
+    const m = children.dequeue(LEAF, drop);
     if (m === null) return null;
-    state[TOKENS] = this.tokens() - m.packetLength;
-    if (options.peakrate !== undefined) state[PEAK_TOKENS] = this.peakTokens() - m.packetLength;
+    const bytes = wireBytes(m.packetLength, options);
+    state[TOKENS] = this.tokens() - bytes;
+    if (options.peakrate !== undefined) state[PEAK_TOKENS] = this.peakTokens() - bytes;
     state[LAST] = state[NOW];
     return m;
   }
@@ -116,24 +126,24 @@ export class Tbf implements Qdisc {
   peek(drop: (m: Mbuf) => void): Mbuf | null {
     const { state, children, options } = this;
     state[NEXT] = 0;
-    let m = children.peek(0, drop);
+    let m = children.peek(LEAF, drop);
     // After a smaller burst, what waits may be too long ever to go.
-    while (m !== null && m.packetLength > this.longest) {
-      const gone = children.dequeue(0, drop);
+    while (m !== null && !this.everGoes(m)) {
+      const gone = children.dequeue(LEAF, drop);
       if (gone !== null) {
         this.stats.drops++;
         drop(gone);
       }
-      m = children.peek(0, drop);
+      m = children.peek(LEAF, drop);
     }
     if (m === null) {
       if (children.length > 0) state[NEXT] = children.nextTimeNs();
       return null;
     }
     this.env.stamp(state, NOW);
-    let wait = (m.packetLength - this.tokens()) / options.rate;
-    if (options.peakrate !== undefined)
-      wait = Math.max(wait, (m.packetLength - this.peakTokens()) / options.peakrate);
+    const bytes = wireBytes(m.packetLength, options);
+    let wait = (bytes - this.tokens()) / options.rate;
+    if (options.peakrate !== undefined) wait = Math.max(wait, (bytes - this.peakTokens()) / options.peakrate);
     if (wait <= 0) return m;
     this.stats.overlimits++;
     state[NEXT] = state[NOW] + Math.max(1, Math.ceil(wait * 1e9));
@@ -145,9 +155,15 @@ export class Tbf implements Qdisc {
     this.fill();
   }
 
+  /** Both buckets can hold it. */
+  private everGoes(m: Mbuf): boolean {
+    const { options } = this;
+    const bytes = wireBytes(m.packetLength, options);
+    return bytes <= options.burst && (options.peakrate === undefined || bytes <= options.mtu!);
+  }
+
   private fill(): void {
     const { state, options } = this;
-    this.longest = longestOf(options);
     state[TOKENS] = options.burst;
     state[PEAK_TOKENS] = options.mtu ?? 0;
     this.env.stamp(state, LAST);
@@ -166,10 +182,6 @@ export class Tbf implements Qdisc {
   }
 }
 
-function longestOf({ burst, peakrate, mtu }: TbfOptions): number {
-  return peakrate === undefined ? burst : Math.min(burst, mtu!);
-}
-
 /** After the man page: what the buckets let through in that time. */
 function limitOf(options: TbfOptions): number {
   const { rate, burst, limit, latencyNs, peakrate, mtu } = options;
@@ -180,14 +192,15 @@ function limitOf(options: TbfOptions): number {
   return Math.min(bytes, 0xffffffff);
 }
 
-function validate(options: TbfOptions): void {
-  const { rate, burst, limit, latencyNs, peakrate, mtu, child } = options;
+function validate(options: TbfOptions & WireSize): void {
+  const { rate, burst, limit, latencyNs, peakrate, mtu } = options;
+  validateWire('tbf', options);
   if (!(rate > 0 && rate < Infinity))
     throw new RangeError(`tbf: rate ${rate}: bytes a second, above 0, wanted`);
   if (!(burst >= 1 && burst < Infinity))
     throw new RangeError(`tbf: burst ${burst}: bytes, at least the longest packet, wanted`);
   if (limit !== undefined && latencyNs !== undefined) throw new RangeError('tbf: limit or latency, not both');
-  if (limit === undefined && latencyNs === undefined && child === undefined)
+  if (limit === undefined && latencyNs === undefined)
     throw new RangeError('tbf: limit (bytes) or latency wanted');
   if (latencyNs !== undefined && !(latencyNs >= 0 && latencyNs < Infinity))
     throw new RangeError(`tbf: latency ${latencyNs}: ns, 0 or more, wanted`);

@@ -58,12 +58,16 @@ export class Words {
     return word as Word;
   }
 
-  /** The next word is wrong, or missing. */
-  fail(expected: string, at = this.at): never {
+  /** The next word is wrong, or missing: the error to throw. */
+  wrong(expected: string, at = this.at): TcError {
     const word = this.words[at];
     const where =
       word === undefined ? `the line ends after word ${this.words.length}` : `word ${at + 1} "${word}"`;
-    throw new TcError(`${where}: expected ${expected}`, at);
+    return new TcError(`${where}: expected ${expected}`, at);
+  }
+
+  fail(expected: string, at = this.at): never {
+    throw this.wrong(expected, at);
   }
 
   /** The word that was taken last is wrong. */

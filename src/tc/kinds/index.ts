@@ -1,9 +1,16 @@
 // Every kind of discipline that tc knows, by name.
 
 import type { QdiscKind } from '../kind.ts';
+import { codel } from './codel.ts';
+import { drr } from './drr.ts';
 import { bfifo, pfifo, pfifoFast } from './fifo.ts';
+import { fq } from './fq.ts';
+import { fqCodel } from './fq-codel.ts';
+import { prio } from './prio.ts';
+import { red } from './red.ts';
+import { sfq } from './sfq.ts';
 import { tbf } from './tbf.ts';
 
-const ALL: readonly QdiscKind[] = [pfifo, bfifo, pfifoFast, tbf];
+const ALL: readonly QdiscKind[] = [pfifo, bfifo, pfifoFast, tbf, prio, drr, sfq, red, codel, fqCodel, fq];
 
 export const QDISC_KINDS: ReadonlyMap<string, QdiscKind> = new Map(ALL.map((kind) => [kind.name, kind]));
