@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { loadLab } from '../lab/load.ts';
 import { LabFileError } from '../lab/problem.ts';
 import { parseSide, shapeLabText } from '../lab/shape-lab.ts';
+import { batchLines } from '../tc/words.ts';
 import { EXIT_OK, type Io, UserError } from './io.ts';
 import { type RunOptions, runDisk } from './run.ts';
 
@@ -21,7 +22,9 @@ export async function shapeCommand(
   lines: readonly string[],
   options: ShapeOptions,
 ): Promise<number> {
-  const tc = [...(options.batch === undefined ? [] : batchLines(options.batch)), ...lines];
+  const { batch } = options;
+  const file = batch === undefined ? '' : userErrors(() => readFileSync(batch, 'utf8'));
+  const tc = [...batchLines(file), ...lines];
   const text = userErrors(() => shapeLabText(parseSide(left), parseSide(right), tc, options.seed ?? 1));
   const spec = userErrors(() => loadLab('shape', text));
   if (options.print === true) {
@@ -31,15 +34,6 @@ export async function shapeCommand(
   const readFile = (): Uint8Array => new Uint8Array();
   const problemAt = (_: unknown, message: string) => ({ file: 'shape', line: 1, column: 1, message });
   return runDisk(io, 'up', { name: 'shape', spec, readFile, problemAt }, options);
-}
-
-/** Lines of a file as `tc -batch` takes it: without comments and empty ones. */
-function batchLines(file: string): string[] {
-  const text = userErrors(() => readFileSync(file, 'utf8'));
-  return text
-    .split('\n')
-    .map((line) => line.replace(/#.*/, '').trim())
-    .filter((line) => line !== '');
 }
 
 function userErrors<T>(work: () => T): T {

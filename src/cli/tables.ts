@@ -14,6 +14,7 @@ export function reportTables(report: LabReport): string {
     `lab ${lab}, seed ${seed}, ${humanTime(durationNs)} of traffic in ${kind}, links up after ${humanTime(settleNs)}`,
     section('flows', flowTable(report), report.flows.length),
     section('devices', deviceTable(report), countDevices(report)),
+    qdiscSection(report),
     section('links', linkTable(report), Object.keys(report.links).length),
     section('CPUs', cpuTable(report), Object.keys(report.hosts).length),
     serviceLines(report),
@@ -155,6 +156,24 @@ function deviceTable(report: LabReport): string {
     'drops',
   ];
   return table(head, [2, 3, 4, 5, 6, 7, 8], rows);
+}
+
+/** Where tc put disciplines. */
+function qdiscSection({ hosts }: LabReport): string {
+  const rows = Object.entries(hosts).flatMap(([host, { qdiscs }]) =>
+    qdiscs.map(({ kind, handle, dev, parent, packets, bytes, drops, overlimits, qlen, backlog }) => [
+      `${host}.${dev}`,
+      `${kind} ${handle}`,
+      parent ?? 'root',
+      humanCount(packets),
+      humanBytes(bytes),
+      humanCount(drops),
+      humanCount(overlimits),
+      qlen === 0 ? '-' : `${humanCount(qlen)} (${humanBytes(backlog)})`,
+    ]),
+  );
+  const head = ['device', 'discipline', 'parent', 'sent', '', 'dropped', 'overlimits', 'waiting'];
+  return section('disciplines', table(head, [3, 4, 5, 6, 7], rows), rows.length);
 }
 
 function pick(counters: Readonly<Record<string, number>>, name: string): Record<string, number> {

@@ -106,6 +106,8 @@ async function userErrors<T>(work: () => Promise<T>): Promise<T> {
 interface ToolHelp {
   name: string;
   summary: string;
+  /** Whose tool it is; QNX's unless told. */
+  of?: string;
   /** As the tool's own usage has it. */
   usage: string;
   examples: string[];
@@ -150,15 +152,28 @@ const TOOLS: readonly ToolHelp[] = [
     usage: '-i [-b] [-n] [-I interface] | -m',
     examples: ['softnet netstat -i', 'softnet netstat -I fxp0 -b', 'softnet netstat -m --json'],
   },
+  {
+    name: 'tc',
+    summary: 'queueing disciplines, classes and filters of a running lab',
+    of: "Linux's",
+    usage:
+      '[-s] [-d] [-j] [-p] {qdisc | class | filter} {add | change | replace | del | show} dev DEVICE ...',
+    examples: [
+      'softnet tc -s qdisc show',
+      'softnet tc qdisc add dev eth0 root handle 1: htb default 30',
+      'softnet tc class add dev eth0 parent 1: classid 1:30 htb rate 10mbit',
+      'softnet tc qdisc replace dev eth0 root netem help      # the words of a kind',
+    ],
+  },
 ];
 
 /** Adds these commands to the program. */
 export function addTools(program: Command, io: Io, exit: (code: number) => void): void {
-  for (const { name, summary, usage, examples } of TOOLS) {
+  for (const { name, summary, of = "QNX's", usage, examples } of TOOLS) {
     program
       .command(name)
       .summary(summary)
-      .description(`${summary[0].toUpperCase()}${summary.slice(1)}, as QNX's ${name} does: ${name} ${usage}`)
+      .description(`${summary[0].toUpperCase()}${summary.slice(1)}, as ${of} ${name} does: ${name} ${usage}`)
       .usage(`[--lab NAME|PID] [--host NAME] [--json] ${usage}`)
       .argument('[words...]', `what ${name} takes`)
       .option('--lab <lab>', 'name or process of the lab, when several run')

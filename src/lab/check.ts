@@ -104,6 +104,8 @@ function checkStack(name: string, host: HostFile, complain: Complain): void {
     complain([...path, 'drivers'], 'drivers are those of an io-pkt: stack: io-pkt would be right', 'key');
   if (!isIopkt && host.faults.length > 0)
     complain([...path, 'faults'], 'faults are those of io-pkt drivers: stack: io-pkt would be right', 'key');
+  if (isIopkt && host.tc.length > 0)
+    complain([...path, 'tc'], 'tc is for the devices of the core: stack: core would be right', 'key');
   const names = nicNames(host);
   if (isIopkt && host.faults.length > 0) {
     if (host.nics.length === 0)
@@ -113,6 +115,11 @@ function checkStack(name: string, host: HostFile, complain: Complain): void {
   }
   host.nics.forEach((nic, i) => {
     const at = [...path, 'nics', i];
+    if (isIopkt && nic.qdisc !== undefined && nic.qdisc !== 'pfifo_fast')
+      complain(
+        [...at, 'qdisc'],
+        `io-pkt has a send queue of its own; "${nic.qdisc}" is of the core: pfifo_fast, or leaving it out, would be right`,
+      );
     if (isIopkt && nic.driver !== undefined)
       complain(
         [...at, 'driver'],

@@ -103,7 +103,7 @@ function checkDriver(where: string, host: LabHost, nic: LabNic, check: Check): v
   if (given === null) return;
   // Frames that the card kept, for want of a descriptor, say, are errors too.
   let taken = (stats.rx_flushed ?? 0) + (stats.rx_listed ?? 0) - kept;
-  for (const { rx } of nic.devices) taken += rx.packets + rx.errors;
+  for (const { rx, injected } of nic.devices) taken += rx.packets - injected + rx.errors;
   const waiting = given - taken;
   const room =
     nic.ringSize + host.layer.softnet.perCpu.reduce((total, data) => total + data.backlogLength, 0);

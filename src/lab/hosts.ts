@@ -16,13 +16,15 @@ import { joinPorts } from '../net/bridge.ts';
 import type { NetDevice } from '../net/device.ts';
 import { DeviceLayer } from '../net/layer.ts';
 import { PfifoFast } from '../qdisc/pfifo-fast.ts';
+import { Tc } from '../tc/command.ts';
+import { TcError } from '../tc/words.ts';
 import { Link } from '../wire/link.ts';
 import type { Medium } from '../wire/medium.ts';
 import type { CardBooks } from './card-books.ts';
 import { isRemote, makeChip, NO_CHIP, remoteModel } from './chips.ts';
 import { startIoPkt } from './iopkt-host.ts';
 import { PLAIN_RING, PlainDevice } from './plain-device.ts';
-import { LabRunError } from './problem.ts';
+import { LabRunError, type Path } from './problem.ts';
 import type { HostSpec, NicSpec } from './spec.ts';
 import type { Wires } from './wires.ts';
 
@@ -115,6 +117,8 @@ export class LabHost {
   readonly nics: readonly LabNic[];
   /** Of a host with `stack: io-pkt`. */
   readonly io: IoPkt | null = null;
+  /** Traffic control of its devices; null on a host with io-pkt, whose interfaces have send queues of their own. */
+  readonly tc: Tc | null = null;
   /** Where its cards are, if they are QEMU's. */
   readonly board: RemoteBoard | null;
   private readonly bus: PciBus;
@@ -147,6 +151,8 @@ export class LabHost {
         nic.chip === NO_CHIP ? this.plugPlain(nic, parts) : this.bindCore(this.plugCard(nic, i, parts)),
       );
       if (spec.bridge !== undefined) this.bridge(spec.bridge);
+      this.tc = new Tc(this.layer);
+      this.applyTc(this.tc);
       return;
     }
     const cards = spec.nics.map((nic, i) => this.plugCard(nic, i, parts));
@@ -218,6 +224,30 @@ export class LabHost {
       driverStats: () => ({}),
       keptByCard: () => 0,
     };
+  }
+
+  /** The NICs' disciplines and the file's lines of tc. */
+  private applyTc(tc: Tc): void {
+    const { name, nics, tc: lines } = this.spec;
+    nics.forEach(({ name: nic, qdisc }, i) => {
+      if (qdisc === undefined || qdisc === 'none' || qdisc === 'pfifo_fast') return;
+      this.tcLine(tc, `qdisc replace dev ${nic} root ${qdisc}`, ['hosts', name, 'nics', i, 'qdisc']);
+    });
+    lines.forEach((line, i) => {
+      this.tcLine(tc, line, ['hosts', name, 'tc', i]);
+    });
+  }
+
+  private tcLine(tc: Tc, line: string, at: Path): void {
+    try {
+      this.machine.process(() => tc.line(line));
+    } catch (error) {
+      if (!(error instanceof TcError)) throw error;
+      throw new LabRunError(
+        `host "${this.spec.name}": tc ${line.replace(/^tc\s+/, '')}: ${error.message}`,
+        at,
+      );
+    }
   }
 
   /** All that comes in by one of the two goes out by the other. */

@@ -46,12 +46,27 @@ export interface DeviceReport {
   driver: Record<string, number>;
 }
 
+export interface QdiscReport {
+  kind: string;
+  handle: string;
+  dev: string;
+  parent?: string;
+  packets: number;
+  bytes: number;
+  drops: number;
+  overlimits: number;
+  qlen: number;
+  backlog: number;
+}
+
 export interface HostReport {
   stack: 'core' | 'io-pkt';
   /** What ended its io-pkt; null while all is well. */
   fault: FaultReport | null;
   cpus: CpuReport[];
   devices: Record<string, DeviceReport>;
+  /** Disciplines that tc put there, as `tc -s -j` shows them. */
+  qdiscs: QdiscReport[];
   services: ServiceReport[];
   /** Its QEMU ended or hung during the run: what its cards then held is gone. */
   boardLost?: true;
@@ -137,6 +152,7 @@ function reportHost(lab: Lab, host: LabHost): HostReport {
       };
     }),
     devices,
+    qdiscs: reportQdiscs(host),
     services: lab.services.filter((service) => service.host === host).map((service) => service.report()),
     ...(host.board?.lost === true ? { boardLost: true } : {}),
     mbufs: {
@@ -145,6 +161,11 @@ function reportHost(lab: Lab, host: LabHost): HostReport {
       failures: machine.mbufs.mbufFailures + machine.mbufs.clusterFailures,
     },
   };
+}
+
+function reportQdiscs({ tc }: LabHost): QdiscReport[] {
+  const all = (tc?.line('-s qdisc show').json ?? []) as QdiscReport[];
+  return all.filter(({ handle }) => handle !== '0:');
 }
 
 function reportDevice(host: LabHost, nic: LabNic): DeviceReport {

@@ -4,6 +4,7 @@
 import { z } from 'zod';
 import { parseAddress, parseNetwork } from '../inet/address.ts';
 import { isValidStation, parseMac } from '../net/ether.ts';
+import { batchLines } from '../tc/words.ts';
 import { CHIPS, NO_CHIP, QEMU_CHIPS } from './chips.ts';
 import { didYouMean } from './did-you-mean.ts';
 import { choice, keys, notOneOf, parsed, text, whole } from './schema-parts.ts';
@@ -16,7 +17,6 @@ const DRIVERS = ['pcnet32'] as const;
 const STACKS = ['core', 'io-pkt'] as const;
 /** Entry points of an io-pkt driver; `hook` is its shutdown hook. */
 const FAULT_ENTRIES = ['init', 'stop', 'start', 'ioctl', 'process_interrupt', 'hook'] as const;
-const QDISCS = ['pfifo_fast', 'none'] as const;
 const PORT_KINDS = ['replay', 'generator', 'tap'] as const;
 const TRAFFIC_KINDS = ['ping', 'udp'] as const;
 
@@ -73,7 +73,7 @@ const nic = keys({
   driver: driver.optional(),
   mac: mac.optional(),
   address: network.optional(),
-  qdisc: choice('queueing discipline', QDISCS).optional(),
+  qdisc: z.string().optional(),
   queues: whole(1, 64).optional(),
   promiscuous: flag.default(false),
   negotiation: time.optional(),
@@ -113,6 +113,19 @@ const injected = keys({
   at: time.default(0),
 });
 
+/** Lines of tc, as one text or as a list. In a list a line with `1: ` in it wants quotes, else it is a map to YAML. */
+const tcLines = z.preprocess(
+  (value) => (typeof value === 'string' ? batchLines(value) : value),
+  z
+    .array(
+      z.string({
+        error:
+          'a line of tc in quotes, "qdisc add dev eth0 ...", or all of them as a text (tc: |) would be right',
+      }),
+    )
+    .default([]),
+);
+
 export const hostSchema = keys({
   stack: choice('stack', STACKS).default('core'),
   drivers: z.array(iopktDriver).optional(),
@@ -127,6 +140,7 @@ export const hostSchema = keys({
   gateway: address.optional(),
   routes: z.array(keys({ to: network, via: address })).default([]),
   services: z.array(service).default([]),
+  tc: tcLines,
   bridge: z
     .array(name)
     .length(2, { error: 'a bridge has two ports: [eth0, eth1] would be right' })

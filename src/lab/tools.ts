@@ -14,6 +14,8 @@ import { netstatSource, runNetstat } from '../iopkt/tools/netstat.ts';
 import { runNicinfo } from '../iopkt/tools/nicinfo.ts';
 import { interfaceRecord, nicRecord } from '../iopkt/tools/records.ts';
 import type { DeviceLayer } from '../net/layer.ts';
+import type { Tc } from '../tc/command.ts';
+import { TcError } from '../tc/words.ts';
 import { coreView } from './core-view.ts';
 import { parseMount } from './tool-mount.ts';
 
@@ -28,6 +30,8 @@ export interface ToolHost {
   readonly stack: InetStack;
   /** Null: the core's stack. */
   readonly io: IoPkt | null;
+  /** Null: io-pkt, whose interfaces have no traffic control. */
+  readonly tc: Tc | null;
 }
 
 export interface ToolAnswer {
@@ -49,7 +53,7 @@ export class ToolError extends Error {
   }
 }
 
-export const TOOL_NAMES = ['mount', 'umount', 'ifconfig', 'nicinfo', 'netstat'] as const;
+export const TOOL_NAMES = ['mount', 'umount', 'ifconfig', 'nicinfo', 'netstat', 'tc'] as const;
 
 /**
  * Runs `argv` on a host; null is the lab's only host, or the only one with io-pkt. Throws ToolError with what is wrong and
@@ -59,7 +63,7 @@ export function runTool(lab: ToolLab, hostName: string | null, argv: readonly st
   const [tool, ...args] = argv;
   if (!TOOL_NAMES.includes(tool as (typeof TOOL_NAMES)[number]))
     throw new ToolError(`"${tool ?? ''}" is no tool: ${TOOL_NAMES.join(', ')} are`, 'ENOENT');
-  const host = findHost(lab, hostName);
+  const host = findHost(lab, hostName, tool);
   try {
     // What it does may end in work for later: that is all it leaves behind.
     return host.layer.machine.process(() => run(host, tool, args));
@@ -77,7 +81,7 @@ export function toolHosts(lab: ToolLab): { name: string; stack: 'io-pkt' | 'core
   }));
 }
 
-function findHost(lab: ToolLab, name: string | null): ToolHost {
+function findHost(lab: ToolLab, name: string | null, tool: string): ToolHost {
   const { hosts } = lab;
   if (name !== null) {
     const host = hosts.find(({ spec }) => spec.name === name);
@@ -85,7 +89,8 @@ function findHost(lab: ToolLab, name: string | null): ToolHost {
       throw new ToolError(`the lab has no host "${name}"; there are: ${namesOf(lab)}`, 'ENOENT');
     return host;
   }
-  const candidates = hosts.some(({ io }) => io !== null) ? hosts.filter(({ io }) => io !== null) : hosts;
+  const isFor = ({ io }: ToolHost): boolean => (tool === 'tc' ? io === null : io !== null);
+  const candidates = hosts.some(isFor) ? hosts.filter(isFor) : hosts;
   if (candidates.length === 0) throw new ToolError('the lab has no host of its own', 'ENOENT');
   if (candidates.length > 1)
     throw new ToolError(`on which host? --host NAME says: ${namesOf(lab)}`, 'EINVAL');
@@ -98,6 +103,7 @@ function namesOf(lab: ToolLab): string {
 
 function run(host: ToolHost, tool: string, args: readonly string[]): ToolAnswer {
   const { io, stack } = host;
+  if (tool === 'tc') return runTc(host, args);
   if (io === null) return runOnCore(host, tool, args);
   switch (tool) {
     case 'mount': {
@@ -119,6 +125,20 @@ function run(host: ToolHost, tool: string, args: readonly string[]): ToolAnswer 
     default:
       io.refuseDead();
       return netstat(netstatSource(io, stack), args);
+  }
+}
+
+function runTc({ tc, spec }: ToolHost, args: readonly string[]): ToolAnswer {
+  if (tc === null)
+    throw new ToolError(
+      `tc: ${spec.name} has io-pkt, whose interfaces have a send queue and no disciplines`,
+      'EOPNOTSUPP',
+    );
+  try {
+    return tc.run(args);
+  } catch (error) {
+    if (error instanceof TcError) throw new ToolError(`tc: ${error.message}`, 'EINVAL');
+    throw error;
   }
 }
 

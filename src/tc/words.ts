@@ -140,3 +140,11 @@ export function splitLine(line: string): string[] {
     (double ?? single ?? bare).trim(),
   );
 }
+
+/** The lines of a text as `tc -batch` takes it: without comments and empty ones. */
+export function batchLines(text: string): string[] {
+  return text
+    .split('\n')
+    .map((line) => line.replace(/(^|\s)#.*/, '').trim())
+    .filter((line) => line !== '');
+}

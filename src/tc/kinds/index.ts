@@ -1,6 +1,7 @@
 // Every kind of discipline that tc knows, by name.
 
 import type { QdiscKind } from '../kind.ts';
+import { choke } from './choke.ts';
 import { codel } from './codel.ts';
 import { drr } from './drr.ts';
 import { bfifo, pfifo, pfifoFast } from './fifo.ts';
@@ -11,6 +12,19 @@ import { red } from './red.ts';
 import { sfq } from './sfq.ts';
 import { tbf } from './tbf.ts';
 
-const ALL: readonly QdiscKind[] = [pfifo, bfifo, pfifoFast, tbf, prio, drr, sfq, red, codel, fqCodel, fq];
+const ALL: readonly QdiscKind[] = [
+  pfifo,
+  bfifo,
+  pfifoFast,
+  tbf,
+  prio,
+  drr,
+  sfq,
+  red,
+  codel,
+  fqCodel,
+  fq,
+  choke,
+];
 
 export const QDISC_KINDS: ReadonlyMap<string, QdiscKind> = new Map(ALL.map((kind) => [kind.name, kind]));

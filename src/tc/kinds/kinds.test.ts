@@ -45,6 +45,8 @@ const SHOWN: [string, string][] = [
     'red limit 400000 min 30000 max 90000 avpkt 1000 burst 55 ecn bandwidth 10mbit probability 0.1',
     'limit 400000b min 30000b max 90000b ecn',
   ],
+  ['choke limit 1000 bandwidth 10mbit', 'limit 1000p min 83p max 250p'],
+  ['choke limit 100 bandwidth 10mbit min 10 max 40 burst 20 ecn', 'limit 100p min 10p max 40p ecn'],
   ['codel', 'limit 1000p target 5ms interval 100ms'],
   ['codel limit 40 target 20ms interval 1s ecn', 'limit 40p target 20ms interval 1s ecn'],
   [
@@ -116,6 +118,7 @@ const WRONG: [string, string][] = [
   ['sfq perturb 10sec', 'word 2 "10sec": expected perturb: a whole number'],
   ['red avpkt 1000', 'the line ends after word 2: expected limit BYTES'],
   ['red limit 1mb avpkt 1000 probability 2', 'word 6 "2": expected probability'],
+  ['choke limit 100', 'the line ends after word 2: expected bandwidth RATE'],
   ['codel target', 'expected target: a time'],
   ['fq_codel flows 0', 'word 2 "0": expected flows: a whole number from 1 to 65536'],
   ['fq maxrate fast', 'word 2 "fast": expected maxrate: a rate'],
@@ -125,7 +128,13 @@ for (const [line, message] of WRONG)
   test(`refused: ${line}`, () => expect(() => make(line)).toThrow(message));
 
 /** -s prints something for each counter, with packets inside. */
-for (const line of ['red limit 400000 avpkt 1000', 'codel', 'fq_codel', 'fq maxrate 1mbit'])
+for (const line of [
+  'red limit 400000 avpkt 1000',
+  'choke limit 90 bandwidth 1mbit',
+  'codel',
+  'fq_codel',
+  'fq maxrate 1mbit',
+])
   test(`-s of ${line}`, () => {
     const env = new TestEnv(1);
     const [name, ...rest] = splitLine(line);
