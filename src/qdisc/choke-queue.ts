@@ -1,8 +1,8 @@
 // The queue of choke: a FIFO from whose middle packets are drawn at random and taken. A ring of places, with a hole where one was
 // taken; when the ring is full, its packets move together.
 
-import type { Random } from '../kernel/random.ts';
 import type { Mbuf } from '../mbuf/mbuf.ts';
+import type { Dice } from './dice.ts';
 
 /** Draws that hit holes before the oldest packet is taken for drawn. */
 const MOST_DRAWS = 32;
@@ -32,9 +32,9 @@ export class ChokeQueue {
   }
 
   /** The place of a packet, each as likely as any other while holes are few; there must be packets. */
-  draw(random: Random): number {
+  draw(dice: Dice): number {
     for (let i = 0; i < MOST_DRAWS; i++) {
-      const place = (this.head + random.below(this.span)) & (this.places.length - 1);
+      const place = (this.head + Math.floor(dice.floats[dice.draw()] * this.span)) & (this.places.length - 1);
       if (this.places[place] !== null) return place;
     }
     return this.head;

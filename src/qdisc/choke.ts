@@ -8,6 +8,7 @@ import type { Mbuf } from '../mbuf/mbuf.ts';
 import { flowHash } from '../net/flow-hash.ts';
 import type { Qdisc, QdiscEnv, QdiscStats } from '../net/qdisc.ts';
 import { ChokeQueue } from './choke-queue.ts';
+import { Dice } from './dice.ts';
 import { setCe } from './ecn.ts';
 import { validateWhole } from './options.ts';
 import { RedAverage } from './red-average.ts';
@@ -45,6 +46,7 @@ export class Choke implements Qdisc {
   private readonly queue: ChokeQueue;
   private readonly average: RedAverage;
   private readonly seed: number;
+  private readonly dice: Dice;
   /** What peek showed: out of the queue already. */
   private shown: Mbuf | null = null;
   private marked = 0;
@@ -58,6 +60,7 @@ export class Choke implements Qdisc {
     this.options = resolve(options);
     this.average = new RedAverage(env, this.options);
     this.queue = new ChokeQueue();
+    this.dice = new Dice(env.random);
     this.seed = env.random.next32() | 0;
   }
 
@@ -100,25 +103,8 @@ export class Choke implements Qdisc {
   }
 
   enqueue(m: Mbuf, drop: (m: Mbuf) => void): void {
-    const { queue, average } = this;
-    const hash = flowHash(this.env.u8, m, this.seed);
-    average.update(this.length);
-    if (average.isAboveMin && this.isMatched(hash, drop)) {
-      this.matched++;
-      this.discard(m, drop);
-      return;
-    }
-    if (average.wantsMark() && !this.mark(m)) {
-      this.early++;
-      this.discard(m, drop);
-      return;
-    }
-    if (this.length >= this.options.limit) {
-      this.pdrop++;
-      this.discard(m, drop);
-      return;
-    }
-    queue.push(m, hash);
+    this.average.update(this.length);
+    this.admit(m, flowHash(this.env.u8, m, this.seed), drop);
   }
 
   dequeue(_drop: (m: Mbuf) => void): Mbuf | null {
@@ -138,13 +124,34 @@ export class Choke implements Qdisc {
     this.average.reset();
   }
 
+  private admit(m: Mbuf, hash: number, drop: (m: Mbuf) => void): void {
+    const { queue, average } = this;
+    if (average.isAboveMin && this.isMatched(hash, drop)) {
+      this.matched++;
+      this.discard(m, drop);
+      return;
+    }
+    if (average.wantsMark() && !this.mark(m)) {
+      this.early++;
+      this.discard(m, drop);
+      return;
+    }
+    if (this.length >= this.options.limit) {
+      this.pdrop++;
+      this.discard(m, drop);
+      return;
+    }
+    queue.push(m, hash);
+  }
+
   /** Whether the packet drawn is of that flow: it is dropped then. */
   private isMatched(hash: number, drop: (m: Mbuf) => void): boolean {
     const { queue } = this;
     if (queue.length === 0) return false;
-    const place = queue.draw(this.env.random);
+    const place = queue.draw(this.dice);
     if (queue.hashAt(place) !== hash) return false;
     this.discard(queue.take(place), drop);
+    if (this.length === 0) this.average.idle();
     return true;
   }
 

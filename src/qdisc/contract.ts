@@ -221,6 +221,7 @@ class Walk {
     m.priority = dice.below(16);
     if (dice.chance(0.05)) m.priority = (HANDLE << 16) | dice.below(MOST_MINOR);
     m.mark = dice.below(4);
+    if (dice.chance(0.05)) m.timestampNs = env.time[0] + dice.below(5_000_000);
     if (dice.chance(0.2)) m.hash = dice.next32() | 0;
     return m;
   }

@@ -21,7 +21,9 @@ const MOST_BYTES = 65_535;
 /** Bytes on the wire of a packet with `bytes`, its Ethernet header among them. */
 export function wireBytes(bytes: number, wire: Readonly<WireSize>): number {
   const sent = Math.max(bytes + wire.overhead, wire.mpu);
-  return wire.linklayer === 'ethernet' ? sent : Math.ceil(sent / CELL_PAYLOAD) * CELL_BYTES;
+  if (wire.linklayer === 'ethernet') return sent;
+  // In whole numbers all the way: a fraction that is returned may be given a box.
+  return (((sent + CELL_PAYLOAD - 1) / CELL_PAYLOAD) | 0) * CELL_BYTES;
 }
 
 /** Throws RangeError unless the options make sense. */

@@ -2,6 +2,7 @@
 // packets, as the options have it. The formulas are in red.ts.
 
 import type { QdiscEnv } from '../net/qdisc.ts';
+import { Dice } from './dice.ts';
 import { type ResolvedRedOptions, weightOf } from './red-options.ts';
 
 // In `state`: average queue; when the queue became empty; now; packets since the last mark.
@@ -15,10 +16,12 @@ export class RedAverage {
   private readonly state = new Float64Array(4);
   /** [0]: w of the moving average. */
   private readonly w = new Float64Array(1);
+  private readonly dice: Dice;
   private options: Readonly<ResolvedRedOptions>;
 
   constructor(env: QdiscEnv, options: ResolvedRedOptions) {
     this.env = env;
+    this.dice = new Dice(env.random);
     this.options = options;
     this.change(options);
     this.idle();
@@ -93,7 +96,7 @@ export class RedAverage {
         ? (probability * (average - min)) / (max - min)
         : probability + ((1 - probability) * (average - max)) / max;
     const left = 1 - state[COUNT] * chance;
-    if (left <= 0 || this.env.random.float() * left < chance) {
+    if (left <= 0 || this.dice.floats[this.dice.draw()] * left < chance) {
       state[COUNT] = 0;
       return true;
     }

@@ -28,12 +28,15 @@ export interface TbfOptions extends Partial<WireSize> {
 
 const LEAF = 0;
 
-// In `state`: what the buckets held at the time LAST, now, and when it is worth asking again.
+// In `state`: what the buckets held at the time LAST, now, when it is worth asking again, and what they hold now (in an array,
+// for a function that returned it would be given a box for it).
 const TOKENS = 0;
 const PEAK_TOKENS = 1;
 const LAST = 2;
 const NOW = 3;
 const NEXT = 4;
+const HELD = 5;
+const PEAK_HELD = 6;
 
 export class Tbf implements ClassfulQdisc {
   readonly kind = 'tbf';
@@ -45,7 +48,7 @@ export class Tbf implements ClassfulQdisc {
   classifier = null;
   private readonly env: QdiscEnv;
   private readonly children: Children;
-  private readonly state = new Float64Array(5);
+  private readonly state = new Float64Array(7);
 
   constructor(env: QdiscEnv, options: TbfOptions) {
     this.env = env;
@@ -87,14 +90,13 @@ export class Tbf implements ClassfulQdisc {
     validate(all);
     const { state, env } = this;
     env.stamp(state, NOW);
-    const tokens = Math.min(this.tokens(), all.burst);
+    this.refresh();
     const hadPeak = this.options.peakrate !== undefined;
-    const peak = hadPeak ? Math.min(this.peakTokens(), all.mtu ?? 0) : (all.mtu ?? 0);
+    state[TOKENS] = Math.min(state[HELD], all.burst);
+    state[PEAK_TOKENS] = hadPeak ? Math.min(state[PEAK_HELD], all.mtu ?? 0) : (all.mtu ?? 0);
     this.options = all;
     const leaf = this.children.qdiscs[LEAF];
     if (leaf instanceof Bfifo) leaf.change({ limit: limitOf(all) });
-    state[TOKENS] = tokens;
-    state[PEAK_TOKENS] = peak;
     state[LAST] = state[NOW];
   }
 
@@ -117,8 +119,8 @@ export class Tbf implements ClassfulQdisc {
     const m = children.dequeue(LEAF, drop);
     if (m === null) return null;
     const bytes = wireBytes(m.packetLength, options);
-    state[TOKENS] = this.tokens() - bytes;
-    if (options.peakrate !== undefined) state[PEAK_TOKENS] = this.peakTokens() - bytes;
+    state[TOKENS] = state[HELD] - bytes;
+    if (options.peakrate !== undefined) state[PEAK_TOKENS] = state[PEAK_HELD] - bytes;
     state[LAST] = state[NOW];
     return m;
   }
@@ -141,9 +143,10 @@ export class Tbf implements ClassfulQdisc {
       return null;
     }
     this.env.stamp(state, NOW);
+    this.refresh();
     const bytes = wireBytes(m.packetLength, options);
-    let wait = (bytes - this.tokens()) / options.rate;
-    if (options.peakrate !== undefined) wait = Math.max(wait, (bytes - this.peakTokens()) / options.peakrate);
+    let wait = (bytes - state[HELD]) / options.rate;
+    if (options.peakrate !== undefined) wait = Math.max(wait, (bytes - state[PEAK_HELD]) / options.peakrate);
     if (wait <= 0) return m;
     this.stats.overlimits++;
     state[NEXT] = state[NOW] + Math.max(1, Math.ceil(wait * 1e9));
@@ -170,15 +173,13 @@ export class Tbf implements ClassfulQdisc {
     state[NEXT] = 0;
   }
 
-  private tokens(): number {
+  /** Works out what the buckets hold now. */
+  private refresh(): void {
     const { state, options } = this;
-    return Math.min(options.burst, state[TOKENS] + ((state[NOW] - state[LAST]) * options.rate) / 1e9);
-  }
-
-  private peakTokens(): number {
-    const { state, options } = this;
-    const gained = ((state[NOW] - state[LAST]) * options.peakrate!) / 1e9;
-    return Math.min(options.mtu!, state[PEAK_TOKENS] + gained);
+    const { rate, burst, peakrate, mtu } = options;
+    const seconds = (state[NOW] - state[LAST]) / 1e9;
+    state[HELD] = Math.min(burst, state[TOKENS] + seconds * rate);
+    if (peakrate !== undefined) state[PEAK_HELD] = Math.min(mtu!, state[PEAK_TOKENS] + seconds * peakrate);
   }
 }
 
