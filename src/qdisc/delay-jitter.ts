@@ -3,26 +3,28 @@
 // a = 2 sin(pi r / 6) the ranks of successive delays have exactly the correlation r (K. Pearson, 1907), and the
 // distribution is the table's whatever r is.
 
-import type { Random } from '../kernel/random.ts';
 import { type DelayDistribution, delayTable, normalPart } from './delay-tables.ts';
+import type { Dice } from './dice.ts';
 
 const AHEAD = 64;
 
 export class Jitter {
   /** Numbers drawn ahead: a function that returns a fraction may be given a box for it. `draw` says which is next. */
   readonly values = new Float64Array(AHEAD);
-  private readonly random: Random;
+  private readonly dice: Dice;
   private readonly table: Float64Array;
   private readonly weight: number;
-  private z: number;
+  /** z, then the parts of the normal below each z. */
+  private readonly z = new Float64Array(1);
+  private readonly parts = new Float64Array(AHEAD);
   private used = AHEAD;
 
-  /** `correlation`: -1 to 1. */
-  constructor(random: Random, distribution: DelayDistribution, correlation: number) {
-    this.random = random;
+  /** `correlation`: 0 to 1. */
+  constructor(dice: Dice, distribution: DelayDistribution, correlation: number) {
+    this.dice = dice;
     this.table = delayTable(distribution);
-    this.weight = 2 * Math.sin((Math.PI * correlation) / 6);
-    this.z = correlation === 0 ? 0 : random.normal();
+    this.weight = Math.min(1, 2 * Math.sin((Math.PI * correlation) / 6));
+    if (correlation > 0) this.normal(this.z, 0);
   }
 
   /** The index in `values` of a number not drawn before. */
@@ -32,20 +34,37 @@ export class Jitter {
   }
 
   private refill(): void {
-    const { values, table, weight, random } = this;
-    const last = table.length - 1;
-    const rest = Math.sqrt(1 - Math.min(1, weight * weight));
-    let { z } = this;
-    for (let i = 0; i < AHEAD; i++) {
-      let part: number;
-      if (weight === 0) part = random.float();
-      else {
-        z = weight * z + rest * random.normal();
-        part = normalPart(z);
-      }
-      values[i] = table[Math.min(last, Math.floor(part * table.length))];
-    }
-    this.z = z;
+    const { values, table, parts, dice } = this;
+    const { floats } = dice;
+    if (this.weight > 0) this.correlated();
+    else for (let i = 0; i < AHEAD; i++) parts[i] = floats[dice.draw()];
+    for (let i = 0; i < AHEAD; i++)
+      values[i] = table[Math.min(table.length - 1, Math.floor(parts[i] * table.length))];
     this.used = 0;
+  }
+
+  private correlated(): void {
+    const { parts, weight, z } = this;
+    const rest = Math.sqrt(1 - weight * weight);
+    for (let i = 0; i < AHEAD; i++) {
+      this.normal(parts, i);
+      z[0] = weight * z[0] + rest * parts[i];
+      parts[i] = z[0];
+      normalPart(parts, i);
+    }
+  }
+
+  /** Writes a standard normal: G. Marsaglia's polar method. */
+  private normal(to: Float64Array, index: number): void {
+    const { dice } = this;
+    const { floats } = dice;
+    for (;;) {
+      const u = 2 * floats[dice.draw()] - 1;
+      const v = 2 * floats[dice.draw()] - 1;
+      const s = u * u + v * v;
+      if (s <= 0 || s >= 1) continue;
+      to[index] = u * Math.sqrt((-2 * Math.log(s)) / s);
+      return;
+    }
   }
 }

@@ -2,8 +2,8 @@
 // A packet that is ready only after a slot's moment waits for the next, which comes a gap later; so does one for which the
 // slot has no packets or bytes left.
 
-import type { Random } from '../kernel/random.ts';
 import { Jitter } from './delay-jitter.ts';
+import type { Dice } from './dice.ts';
 import type { NetemSlot } from './netem-options.ts';
 
 /** When the slot opens: the place in `times`. */
@@ -19,12 +19,12 @@ export class Slots {
   private packetsLeft = 0;
   private bytesLeft = 0;
 
-  constructor(slot: NetemSlot, random: Random) {
+  constructor(slot: NetemSlot, dice: Dice) {
     const { gap } = slot;
     const spread = 'distribution' in gap;
     this.packets = slot.packets;
     this.bytes = slot.bytes;
-    this.gaps = new Jitter(random, spread ? gap.distribution : 'uniform', 0);
+    this.gaps = new Jitter(dice, spread ? gap.distribution : 'uniform', 0);
     this.middle = spread ? gap.delayNs : (gap.minNs + gap.maxNs) / 2;
     this.width = spread ? gap.jitterNs : (gap.maxNs - gap.minNs) / 2;
   }

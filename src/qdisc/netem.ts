@@ -161,8 +161,8 @@ export class Netem implements ClassfulQdisc {
       duplicate: new Chance(dice, options.duplicate, options.duplicateCorrelation),
       corrupt: new Chance(dice, options.corrupt, options.corruptCorrelation),
       reorder: new Chance(dice, options.reorder, options.reorderCorrelation),
-      jitter: new Jitter(random, options.distribution, options.delayCorrelation),
-      slots: options.slot === null ? null : new Slots(options.slot, random),
+      jitter: new Jitter(dice, options.distribution, options.delayCorrelation),
+      slots: options.slot === null ? null : new Slots(options.slot, dice),
     };
   }
 

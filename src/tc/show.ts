@@ -1,6 +1,7 @@
 // What `tc qdisc show` and `tc class show` print: a line for each, and with -s what it has counted, as iproute2 6.1 does.
 
 import type { QdiscStats } from '../net/qdisc.ts';
+import { Mq } from '../qdisc/mq.ts';
 import type { TcAnswer } from './command.ts';
 import { classId, formatClassId, TC_H_INGRESS, TC_H_ROOT } from './handle.ts';
 import { Printer } from './printer.ts';
@@ -47,8 +48,8 @@ function wanted({ handle, parent }: QdiscNode, { only }: ShowOptions): boolean {
 function showNone({ device }: DeviceTc, options: ShowOptions): Printer {
   const out = new Printer(options.statistics, options.details);
   out.put('qdisc noqueue 0:', 'kind', 'noqueue').put('', 'handle', '0:');
-  if (!options.named) out.put(`dev ${device.name}`);
-  out.put('', 'dev', device.name).put('root', 'root', true).put('refcnt 2', 'refcnt', 2);
+  if (!options.named) out.put(`dev ${device.name}`, 'dev', device.name);
+  out.put('root', 'root', true).put('refcnt 2', 'refcnt', 2).put('', 'options', {});
   out.raw(' ');
   const stats = { packets: 0, bytes: 0, drops: 0, overlimits: 0, requeues: 0 };
   if (options.statistics) showStatistics(out, { stats, length: 0, backlog: 0 });
@@ -61,7 +62,7 @@ function showQdisc(tree: DeviceTc, node: QdiscNode, options: ShowOptions): Print
   const out = new Printer(options.statistics, options.details);
   out.put(`qdisc ${kind.name} ${handle.toString(16)}:`, 'kind', kind.name);
   out.put('', 'handle', `${handle.toString(16)}:`);
-  out.put(options.named ? '' : `dev ${device.name}`, 'dev', device.name);
+  if (!options.named) out.put(`dev ${device.name}`, 'dev', device.name);
   if (parent === TC_H_ROOT) {
     const users = device.txQueues.length + 1;
     out.put('root', 'root', true).put(`refcnt ${users}`, 'refcnt', users);
@@ -103,11 +104,11 @@ export function showClasses(trees: readonly DeviceTc[], options: ShowOptions): T
           const id = formatClassId(classId(handle, one.minor));
           const out = new Printer(options.statistics, options.details);
           out.put(`class ${kind.name} ${id}`, 'class', kind.name).put('', 'handle', id);
-          // Classes that come and go hang on the root, those that a discipline has on the discipline.
+          // Classes that come and go hang on the root, and mq's; those that other disciplines have on the discipline.
           if (one.parent !== 0) {
             const above = formatClassId(classId(handle, one.parent));
             out.put(`parent ${above}`, 'parent', above);
-          } else if (kind.classes !== undefined) out.put('root', 'root', true);
+          } else if (kind.classes !== undefined || qdisc instanceof Mq) out.put('root', 'root', true);
           else out.put(`parent ${handle.toString(16)}:`, 'parent', `${handle.toString(16)}:`);
           const leaf = tree.leafHandle(one);
           if (leaf !== 0) out.put(`leaf ${leaf.toString(16)}:`, 'leaf', `${leaf.toString(16)}:`);

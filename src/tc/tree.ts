@@ -10,6 +10,7 @@ import type { NetDevice } from '../net/device.ts';
 import { deviceEnv } from '../net/device-env.ts';
 import { DROP_QDISC_RESET } from '../net/drop-reason.ts';
 import type { ClassfulQdisc, Qdisc, QdiscClass } from '../net/qdisc.ts';
+import { attachQdisc } from '../qdisc/attach.ts';
 import { classId, formatClassId, majorOf, minorOf, TC_H_ROOT } from './handle.ts';
 import type { ClassSpec, QdiscKind, Situation } from './kind.ts';
 import { QDISC_KINDS } from './kinds/index.ts';
@@ -120,7 +121,7 @@ export class DeviceTc {
 
   private attach(parent: number, qdisc: Qdisc): void {
     if (parent === TC_H_ROOT) {
-      this.device.setRootQdisc(qdisc);
+      attempt(() => attachQdisc(this.device, qdisc));
       return;
     }
     const owner = this.ownerOf(parent);

@@ -44,7 +44,7 @@ export const choke = defineKind<Choke, ChokeOptions>({
       const packets = Math.floor(options[name]);
       out.put(`${name} ${packets}p`, name, packets);
     }
-    if (options.ecn) out.put('ecn', 'ecn', true);
+    putFlags(out, { ecn: options.ecn, harddrop: false, adaptive: false, nodrop: false });
     if (!out.details) return;
     const ewma = -Math.log2(averageWeight);
     out.put(`ewma ${ewma}`, 'ewma', ewma);

@@ -43,7 +43,7 @@ export const codel = defineKind<Codel, Partial<CodelOptions>>({
     out.line(`  count ${x.count} lastcount ${x.lastcount} ldelay ${printTime(x.ldelay)}`);
     if (x.dropping !== 0) out.put('dropping', 'dropping', true);
     if (x.drop_next < 0) out.put(`drop_next -${printTime(-x.drop_next)}`);
-    else if (x.drop_next > 0) out.put(`drop_next ${printTime(x.drop_next)}`);
+    else out.put(`drop_next ${printTime(x.drop_next)}`);
     out.line(`  maxpacket ${x.maxpacket} ecn_mark ${x.ecn_mark} drop_overlimit ${x.drop_overlimit}`);
     for (const name of ['count', 'lastcount', 'maxpacket', 'ecn_mark', 'drop_overlimit'])
       out.put('', name, x[name]);

@@ -40,7 +40,10 @@ export const pfifoFast = defineKind<PfifoFast, number>({
   },
   make: (_, length) => new PfifoFast(length),
   print: (out) =>
-    out.put('bands 3', 'bands', 3).put(`priomap  ${PRIOMAP.join(' ')}`, 'priomap', [...PRIOMAP]),
+    out
+      .put('bands 3', 'bands', 3)
+      .put(`priomap ${PRIOMAP.join(' ')}`, 'priomap', [...PRIOMAP])
+      .put('', 'multiqueue', false),
 });
 
 function limit(words: Words, read: (what: string) => number): number | undefined {

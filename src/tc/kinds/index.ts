@@ -7,6 +7,9 @@ import { drr } from './drr.ts';
 import { bfifo, pfifo, pfifoFast } from './fifo.ts';
 import { fq } from './fq.ts';
 import { fqCodel } from './fq-codel.ts';
+import { htb } from './htb.ts';
+import { mq, mqprio } from './mq.ts';
+import { netem } from './netem.ts';
 import { prio } from './prio.ts';
 import { red } from './red.ts';
 import { sfq } from './sfq.ts';
@@ -17,6 +20,7 @@ const ALL: readonly QdiscKind[] = [
   bfifo,
   pfifoFast,
   tbf,
+  htb,
   prio,
   drr,
   sfq,
@@ -25,6 +29,9 @@ const ALL: readonly QdiscKind[] = [
   fqCodel,
   fq,
   choke,
+  netem,
+  mq,
+  mqprio,
 ];
 
 export const QDISC_KINDS: ReadonlyMap<string, QdiscKind> = new Map(ALL.map((kind) => [kind.name, kind]));

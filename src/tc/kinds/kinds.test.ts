@@ -6,7 +6,7 @@ import { Printer } from '../printer.ts';
 import { splitLine, Words } from '../words.ts';
 import { QDISC_KINDS } from './index.ts';
 
-const GIVEN: Situation = { mtu: 1500, bitsPerSecond: 1e9, txQueueLength: 1000, queues: 1 };
+const GIVEN: Situation = { mtu: 1500, bitsPerSecond: 1e9, txQueueLength: 1000, queues: 4 };
 
 function kindOf(name: string) {
   const kind = QDISC_KINDS.get(name);
@@ -33,8 +33,8 @@ function shown(qdisc: Qdisc, details = false): string {
 
 /** The line, and what iproute2 6.1 prints of it behind `refcnt 2`. */
 const SHOWN: [string, string][] = [
-  ['prio', 'bands 3 priomap  1 2 2 2 1 2 0 0 1 1 1 1 1 1 1 1'],
-  ['prio bands 4 priomap 3 2 0x1 0', 'bands 4 priomap  3 2 1 0 1 2 0 0 1 1 1 1 1 1 1 1'],
+  ['prio', 'bands 3 priomap 1 2 2 2 1 2 0 0 1 1 1 1 1 1 1 1'],
+  ['prio bands 4 priomap 3 2 0x1 0', 'bands 4 priomap 3 2 1 0 1 2 0 0 1 1 1 1 1 1 1 1'],
   ['drr', ''],
   ['sfq', 'limit 127p quantum 1514b depth 127 divisor 1024'],
   [
@@ -47,6 +47,11 @@ const SHOWN: [string, string][] = [
   ],
   ['choke limit 1000 bandwidth 10mbit', 'limit 1000p min 83p max 250p'],
   ['choke limit 100 bandwidth 10mbit min 10 max 40 burst 20 ecn', 'limit 100p min 10p max 40p ecn'],
+  ['mq', ''],
+  [
+    'mqprio num_tc 2 map 0 1 1 queues 1@0 3@1 hw 0',
+    'tc 2 map 0 1 1 0 0 0 0 0 0 0 0 0 0 0 0 0\n             queues:(0:0) (1:3)',
+  ],
   ['codel', 'limit 1000p target 5ms interval 100ms'],
   ['codel limit 40 target 20ms interval 1s ecn', 'limit 40p target 20ms interval 1s ecn'],
   [
@@ -119,6 +124,11 @@ const WRONG: [string, string][] = [
   ['red avpkt 1000', 'the line ends after word 2: expected limit BYTES'],
   ['red limit 1mb avpkt 1000 probability 2', 'word 6 "2": expected probability'],
   ['choke limit 100', 'the line ends after word 2: expected bandwidth RATE'],
+  ['mq limit 5', 'word 1 "limit": expected nothing more'],
+  ['mqprio hw 1', 'word 2 "1": expected hw: 0'],
+  ['mqprio num_tc 2 queues 1@0 hw 0', 'expected queues for 2 traffic classes'],
+  ['mqprio num_tc 1 queues 9@0 map 0 hw 0', 'of the 4 that there are'],
+  ['mqprio queues 1', 'word 2 "1": expected queues: COUNT@OFFSET'],
   ['codel target', 'expected target: a time'],
   ['fq_codel flows 0', 'word 2 "0": expected flows: a whole number from 1 to 65536'],
   ['fq maxrate fast', 'word 2 "fast": expected maxrate: a rate'],

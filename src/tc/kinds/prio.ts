@@ -27,7 +27,9 @@ export const prio = defineKind<Prio, PrioOptions>({
   change: (qdisc, options, drop) => qdisc.change(options, drop),
   print(out, { options }) {
     out.put(`bands ${options.bands}`, 'bands', options.bands);
-    out.put(`priomap  ${options.priomap.join(' ')}`, 'priomap', [...options.priomap]);
+    out
+      .put(`priomap ${options.priomap.join(' ')}`, 'priomap', [...options.priomap])
+      .put('', 'multiqueue', false);
   },
 });
 

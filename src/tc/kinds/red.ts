@@ -52,9 +52,7 @@ export const red = defineKind<Red, RedOptions>({
       ['max', max],
     ] as const)
       out.put(`${name} ${printSize(Math.floor(bytes))}`, name, Math.floor(bytes));
-    if (ecn) out.put('ecn', 'ecn', true);
-    if (harddrop) out.put('harddrop', 'harddrop', true);
-    if (nodrop) out.put('nodrop', 'nodrop', true);
+    putFlags(out, { ecn, harddrop, adaptive: false, nodrop });
     if (!out.details) return;
     const ewma = -Math.log2(qdisc.averageWeight);
     out.put(`ewma ${ewma}`, 'ewma', ewma).put(`probability ${probability}`, 'probability', probability);
@@ -65,6 +63,11 @@ export const red = defineKind<Red, RedOptions>({
     out.put('', 'marked', marked).put('', 'early', early).put('', 'pdrop', pdrop).put('', 'other', 0);
   },
 });
+
+/** Programs get them all, people those that are set. */
+export function putFlags(out: Printer, flags: Readonly<Record<string, boolean>>): void {
+  for (const [name, set] of Object.entries(flags)) out.put(set ? name : '', name, set);
+}
 
 export function readProbability(words: Words, word: string): number {
   return words.parsed((text) => {

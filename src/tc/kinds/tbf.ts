@@ -2,6 +2,7 @@
 
 import { Tbf, type TbfOptions } from '../../qdisc/tbf.ts';
 import { defineKind } from '../kind.ts';
+import { inTicks } from '../ticks.ts';
 import { printRate, printSize, printTime } from '../units.ts';
 import type { Words } from '../words.ts';
 
@@ -44,17 +45,19 @@ export const tbf = defineKind<Tbf, TbfOptions>({
   change: (qdisc, options) => qdisc.change(options),
   print(out, { options }) {
     const { rate, burst, peakrate, mtu, mpu, linklayer, overhead } = options;
-    out.put(`rate ${printRate(rate)}`, 'rate', rate).put(`burst ${printSize(burst)}`, 'burst', burst);
+    const bucket = inTicks(burst, rate);
+    const cell = out.details ? `/1 mpu ${printSize(mpu)}` : '';
+    out.put(`rate ${printRate(rate)}`, 'rate', rate);
+    out.put(`burst ${printSize(bucket)}${cell}`, 'burst', bucket);
     if (peakrate !== undefined) {
       out.put(`peakrate ${printRate(peakrate)}`, 'peakrate', peakrate);
       if (mtu !== undefined) out.put(`minburst ${printSize(mtu)}`, 'minburst', mtu);
     }
-    if (out.details) out.put(`mpu ${printSize(mpu)}`, 'mpu', mpu);
     const latency = latencyOf(options);
     if (latency < 0) out.put(`limit ${printSize(options.limit!)}`, 'limit', options.limit);
     else out.put(`lat ${printTime(latency)}`, 'lat', Math.floor(latency / 1e3));
     if (overhead > 0) out.put(`overhead ${overhead}`, 'overhead', overhead);
-    if (linklayer !== 'ethernet') out.put(`linklayer ${linklayer}`, 'linklayer', linklayer);
+    if (out.details || linklayer !== 'ethernet') out.put(`linklayer ${linklayer}`, 'linklayer', linklayer);
   },
 });
 
