@@ -1,6 +1,7 @@
 // `npm run guests`: fetches the guests for the emulator into labs/guests: firmware, iPXE's boot CD, and a Linux kernel of
-// Debian's i386 with a small root file system of ours. Everything comes from Debian packages of the configured sources, by
-// an apt of its own; no root is needed and nothing is installed. Quick when all is there.
+// Debian's i386 with two small root file systems of ours: one for the emulator's guests, one (tc.cpio.gz) in which the kernel
+// is the judge of tc and its disciplines. Everything comes from Debian packages of the configured sources, by an apt of its
+// own; no root is needed and nothing is installed. Quick when all is there.
 //
 //   node scripts/guests.mjs [--json] [--refresh] [--sources FILE]
 //
@@ -38,10 +39,16 @@ const HOUR_MS = 3_600_000;
 const ARCHITECTURE = 'i386';
 /** Names the newest kernel by what it depends on. */
 const KERNEL = 'linux-image-686';
-const PACKAGES = ['ipxe', 'seabios', 'busybox-static', 'ethtool', 'iperf3'];
+const PACKAGES = ['ipxe', 'seabios', 'busybox-static', 'ethtool', 'iperf3', 'iproute2'];
 const PROGRAMS = ['ethtool', 'iperf3'];
 const MODULES =
   'pcnet32 mii e100 e1000 e1000e 8390 ne2k-pci virtio_pci virtio_net pktgen af_packet 8021q'.split(' ');
+/** Of the second root file system. Every module of net/sched, and these. */
+const TC_MODULES = 'veth dummy ifb pktgen af_packet'.split(' ');
+const TC_PROGRAMS = ['tc', 'ip'];
+const SCHED_FOLDER = /\/kernel\/net\/sched\//;
+/** netem's tables of delays, by which tc finds them. */
+const TC_TABLES = /^usr\/lib\/([^/]+\/)?tc\/[^/]+\.dist$/;
 /** Files as the packages have them. */
 const COPIES = {
   'bios.bin': 'usr/share/seabios/bios.bin',
@@ -116,12 +123,17 @@ function makeGuests(work, sources) {
   const release = image.slice('linux-image-'.length);
   say('making the root file system');
   const initrd = makeInitrd(tree, release, MODULES, PROGRAMS);
+  const packaged = filesBelow(tree);
+  const sched = packaged.filter((path) => SCHED_FOLDER.test(path)).map((path) => /([^/]+)\.ko/.exec(path)[1]);
+  const tables = packaged.filter((path) => TC_TABLES.test(path));
+  const forTc = makeInitrd(tree, release, [...TC_MODULES, ...sched], TC_PROGRAMS, tables);
 
   const fresh = join(work, 'files');
   mkdirSync(fresh);
   for (const [name, path] of Object.entries(COPIES)) copyFileSync(join(tree, path), join(fresh, name));
   copyFileSync(join(tree, 'boot', `vmlinuz-${release}`), join(fresh, 'vmlinuz'));
   writeFileSync(join(fresh, 'initrd.cpio.gz'), gzipSync(initrd.bytes, { level: 9 }));
+  writeFileSync(join(fresh, 'tc.cpio.gz'), gzipSync(forTc.bytes));
   const manifest = {
     recipe: recipe(),
     kernel: release,
@@ -158,7 +170,7 @@ function packageNames(apt, complaints) {
   const kernel = apt.depends(KERNEL).find((name) => /^linux-image-\d.*-686$/.test(name));
   if (kernel === undefined) throw new GuestsError(`${KERNEL} does not say which kernel is the newest`);
   const names = new Set([...PACKAGES, kernel]);
-  const libraries = [...PROGRAMS];
+  const libraries = [...PROGRAMS, 'iproute2'];
   for (let name = libraries.pop(); name !== undefined; name = libraries.pop()) {
     for (const needed of apt.depends(name)) {
       if (names.has(needed) || !/^(lib|zlib)/.test(needed)) continue;

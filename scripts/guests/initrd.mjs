@@ -16,9 +16,10 @@ const LOADER = 'lib/ld-linux.so.2';
 
 /**
  * Makes the archive from an unpacked package tree. `modules`: names such as pcnet32; `programs`: file names such as
- * ethtool. Gives the bytes and the modules that are in it. Throws GuestsError for what is not in the tree.
+ * ethtool; `files`: of the tree, for the same place in the archive. Gives the bytes and the modules that are in it. Throws
+ * GuestsError for what is not in the tree.
  */
-export function makeInitrd(tree, release, modules, programs) {
+export function makeInitrd(tree, release, modules, programs, files = []) {
   const cpio = new CpioWriter();
   for (const folder of ['dev', 'proc', 'sys', 'root', 'tmp', 'sbin', 'usr/sbin', 'usr/bin'])
     cpio.folder(folder);
@@ -31,6 +32,7 @@ export function makeInitrd(tree, release, modules, programs) {
   const packaged = filesBelow(tree);
   cpio.file('bin/busybox', readFileSync(join(tree, find(packaged, 'busybox'))), 0o755);
   addPrograms(cpio, tree, packaged, programs);
+  for (const path of files) cpio.file(path, readFileSync(join(tree, path)));
   return { modules: addModules(cpio, tree, packaged, release, modules), bytes: cpio.end() };
 }
 

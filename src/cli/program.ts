@@ -218,6 +218,11 @@ export function makeProgram(io: Io, exit: (code: number) => void): Command {
     .option('--json', 'print a JSON array')
     .option('--quick', 'a shorter run, for a first impression')
     .addOption(new Option('--driver <name>', 'only this driver').choices(BENCH_DRIVERS))
+    .option(
+      '--qdiscs',
+      'queueing disciplines instead: ns a packet, and against the number of flows and classes',
+    )
+    .option('--plot <file>', 'with --qdiscs: an SVG of the latter')
     .action(async (options: BenchCommandOptions) => exit(await benchCommand(io, options)))
     .addHelpText('after', examples('softnet bench', 'node --expose-gc dist/cli/main.js bench --json'));
 

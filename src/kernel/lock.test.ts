@@ -3,6 +3,7 @@ import { costing, oneMachine } from '../../test/vocabulary/one-machine.ts';
 import { VirtualClock } from './clock.ts';
 import { SpinLock } from './lock.ts';
 import { NET_RX_SOFTIRQ } from './softirq.ts';
+import { BLOCK } from './thread.ts';
 
 test('a lock taken again by its owner is a dead-lock', () => {
   const { machine, cpu } = oneMachine();
@@ -94,4 +95,31 @@ test('an activity that ends with a lock held is an error that names it', () => {
   const { machine, cpu } = oneMachine();
   const lock = new SpinLock('a');
   expect(() => machine.process(() => lock.lock(cpu))).toThrow(/lock a held \(rule L04\)/);
+});
+
+test('a contended lock: who comes while another CPU had it waits, and finds its data in the cache of that one', () => {
+  const { machine, run } = oneMachine({ cpus: 2, profile: costing({ lock: 10, descriptor: 60 }) });
+  const lock = new SpinLock('a', true);
+  const until: number[] = [];
+  const hold = (ns: number): void => {
+    const { cpu } = machine;
+    lock.lockBh(cpu);
+    cpu.charge(ns);
+    until.push(cpu.now());
+    lock.unlockBh(cpu);
+  };
+  /** Waits and holds in turn, ns, all in one activity. */
+  function* body(...times: number[]) {
+    for (let i = 0; i < times.length; i += 2) {
+      machine.cpu.charge(times[i]);
+      hold(times[i + 1]);
+    }
+    yield BLOCK;
+  }
+  machine.cpus[0].spawn('one', body(100, 100, 240, 100));
+  machine.cpus[1].spawn('two', body(50, 100, 5, 20));
+  run(10_000);
+  // The first has it from 100 to 210 and from 450 to 560. Before 100 there is no gap of 110, as it was held the last time, but
+  // from 210 on; then none before 450. Each time 10 for the lock, and 60 for the miss if the other one had it before.
+  expect(until).toEqual([210, 560, 210 + 170, 560 + 90]);
 });

@@ -34,9 +34,11 @@ export class SpinLock {
     if (this.owner !== null) throw new Error(`lock ${this.name}: ${this.owner.name} went idle with it`);
     this.checkContext(cpu);
     this.checkOrder(cpu);
-    this.contention?.wait(cpu);
+    const { contention } = this;
+    contention?.wait(cpu);
     this.owner = cpu;
     cpu.charge(cpu.profile.lock);
+    if (contention?.moved(cpu) === true) cpu.charge(cpu.profile.descriptor);
     cpu.heldLocks.push(this);
   }
 

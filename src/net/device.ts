@@ -5,9 +5,8 @@
 
 import { Callout } from '../kernel/callout.ts';
 import { HARDIRQ } from '../kernel/cpu.ts';
-import { TP_CONSUME_SKB, TP_KFREE_SKB, TP_NET_DEV_START_XMIT, TP_NET_DEV_XMIT } from '../kernel/trace.ts';
+import { TP_CONSUME_SKB, TP_KFREE_SKB } from '../kernel/trace.ts';
 import type { Mbuf } from '../mbuf/mbuf.ts';
-import { DROP_NO_CARRIER, DROP_QUEUE_STOPPED, DROP_REASONS, DROP_TX_ERROR } from './drop-reason.ts';
 import {
   type DeviceCounters,
   IFF_ALLMULTI,
@@ -23,9 +22,10 @@ import {
   type PacketHook,
   type QueueRange,
 } from './device-ops.ts';
+import { DROP_REASONS, DROP_TX_ERROR } from './drop-reason.ts';
 import { ETH_ALEN, ETH_DATA_LEN, isValidStation } from './ether.ts';
 import type { DeviceLayer } from './layer.ts';
-import type { Qdisc, QdiscFactory, QdiscStats } from './qdisc.ts';
+import type { Qdisc, QdiscFactory } from './qdisc.ts';
 import type { QdiscRun } from './qdisc-run.ts';
 import { cpusOf } from './steering.ts';
 import { makeFeeder, TxQueue } from './tx-queue.ts';
@@ -55,8 +55,8 @@ export class NetDevice {
   /** mqprio: the traffic class of each of the sixteen priorities, and the queues of each class; empty: all queues serve all. */
   readonly prioToTc = new Uint8Array(16);
   tcToQueues: readonly QueueRange[] = [];
-  /** XPS: the queue of each CPU, by its index; -1 or none: by flow. */
-  xps: readonly number[] = [];
+  /** XPS: the queues of each CPU, by its index; none: by flow. */
+  xps: readonly (readonly number[])[] = [];
   /** tc's hooks, before a packet that came in is looked at, and before one that goes out is queued; false: it is gone. */
   ingress: PacketHook | null = null;
   egress: PacketHook | null = null;
@@ -96,6 +96,8 @@ export class NetDevice {
     this.ops = ops;
     if ((ops.startXmit === undefined) === (ops.start === undefined))
       throw new Error(`${name}: a driver sends by startXmit or by start, one of the two`);
+    if (ops.start !== undefined && queues !== 1)
+      throw new Error(`${name}: ${queues} transmit queues: a driver that sends by start has one`);
     this.traceName = layer.machine.trace.addName(name);
     this.txQueues = Array.from({ length: queues }, (_, index) => new TxQueue(this, index));
     this.watchdog = new Callout(layer.machine, `${name} tx watchdog`, () => this.checkQueues());
@@ -277,69 +279,6 @@ export class NetDevice {
   }
 
   // ---- transmit
-
-  /**
-   * Hands a packet to the driver, as segments if it must be: what the driver was too busy for is still the caller's, a list
-   * linked by nextPacket; null: nothing. `stats` counts what it took.
-   */
-  hardStartXmit(m: Mbuf, queue: TxQueue, stats: QdiscStats | null): Mbuf | null {
-    const { layer } = this;
-    // Null, out of buffers: counted and gone, so not busy.
-    let ready = layer.makeSendable(m, this);
-    const { cpu } = layer.machine;
-    const more = this.xmitMore;
-    while (ready !== null) {
-      const rest: Mbuf | null = ready.nextPacket;
-      ready.nextPacket = null;
-      this.xmitMore = more || rest !== null;
-      const bytes = ready.packetLength;
-      queue.acquire(cpu);
-      const taken = this.startOne(ready, queue);
-      queue.release(cpu);
-      if (!taken) {
-        queue.busies++;
-        ready.nextPacket = rest;
-        return ready;
-      }
-      if (stats !== null) {
-        stats.packets++;
-        stats.bytes += bytes;
-      }
-      ready = rest;
-      // Only segments of one packet: its feeder has put them back by now, in front of all.
-      if (ready !== null && queue.stopped) return ready;
-    }
-    return null;
-  }
-
-  private startOne(m: Mbuf, queue: TxQueue): boolean {
-    const { layer } = this;
-    const { cpu } = layer.machine;
-    const length = m.packetLength;
-    if (layer.packetTypes.taps.length > 0) layer.showTaps(m, this, true);
-    if (cpu.trace.on)
-      cpu.trace.emit(TP_NET_DEV_START_XMIT, cpu.now(), cpu.traceSource, this.traceName, length);
-    const taken = this.ops.startXmit!(m, queue.index);
-    if (cpu.trace.on)
-      cpu.trace.emit(TP_NET_DEV_XMIT, cpu.now(), cpu.traceSource, this.traceName, length, taken ? 0 : 16);
-    if (taken) queue.touch();
-    return taken;
-  }
-
-  /** A device without a discipline: to the driver or dropped, nothing waits. Takes the packet. */
-  xmitStraight(m: Mbuf, queue: TxQueue): void {
-    if (!this.canTransmit) this.drop(m, DROP_NO_CARRIER);
-    else if (queue.stopped || this.ops.start !== undefined) this.drop(m, DROP_QUEUE_STOPPED);
-    else {
-      let rest = this.hardStartXmit(m, queue, null);
-      while (rest !== null) {
-        const next: Mbuf | null = rest.nextPacket;
-        rest.nextPacket = null;
-        this.drop(rest, DROP_QUEUE_STOPPED);
-        rest = next;
-      }
-    }
-  }
 
   /** One discipline for all queues, in the place of those that are there, whose packets are dropped; null: noqueue. */
   setRootQdisc(qdisc: Qdisc | null): void {

@@ -45,11 +45,13 @@ export class DynamicQueueLimit {
     return this.limit - this.inFlight;
   }
 
-  /** Bytes were given to the device. */
-  sent(bytes: number): void {
-    this.inFlight += bytes;
-    // Full: the next one has to wait.
-    if (this.inFlight > this.limit) this.limited = true;
+  /** Bytes were given to the device. False: the next have to wait. */
+  sent(bytes: number): boolean {
+    const inFlight = this.inFlight + bytes;
+    this.inFlight = inFlight;
+    if (inFlight <= this.limit) return true;
+    this.limited = true;
+    return false;
   }
 
   /** Bytes have left it. Throws RangeError when more than were sent. */

@@ -11,7 +11,8 @@ import {
   PACKET_OTHERHOST,
 } from '../mbuf/mbuf.ts';
 import { finishChecksum } from './checksum.ts';
-import { NETIF_F_IP_CSUM, NETIF_F_SG, type NetDevice } from './device.ts';
+import type { NetDevice } from './device.ts';
+import { NETIF_F_IP_CSUM, NETIF_F_SG, NETIF_F_TSO } from './device-ops.ts';
 import {
   DROP_COPY_NOMEM,
   DROP_DEV_READY,
@@ -26,6 +27,7 @@ import { ETH_HLEN, ETH_P_802_2, ETH_P_802_3, ETH_P_802_3_MIN } from './ether.ts'
 import { type PacketType, PacketTypes, PTYPE_HASH_SIZE } from './packet-type.ts';
 import type { QdiscFactory } from './qdisc.ts';
 import { pickQueue } from './queue-pick.ts';
+import { segment } from './segment.ts';
 import { Softnet } from './softnet.ts';
 
 /** What happened to a device, for those who want to know (the netdevice notifier chain). */
@@ -208,23 +210,32 @@ export class DeviceLayer {
   transmit(m: Mbuf, device: NetDevice): void {
     const { cpu } = this.machine;
     cpu.bhDisable();
-    cpu.charge(cpu.profile.layer);
+    // With several CPUs it is charged under the discipline's lock.
+    if (this.machine.cpus.length === 1) cpu.charge(cpu.profile.layer);
     device.offered++;
     if (cpu.trace.on)
       cpu.trace.emit(TP_NET_DEV_QUEUE, cpu.now(), cpu.traceSource, device.traceName, m.packetLength);
     if (!device.up) device.drop(m, DROP_DEV_READY);
     else if (!device.carrier) device.drop(m, DROP_NO_CARRIER);
     else if (m.packetLength < ETH_HLEN) device.drop(m, DROP_PKT_TOO_SHORT);
-    else if (m.packetLength > device.mtu + ETH_HLEN) device.drop(m, DROP_PKT_TOO_BIG);
-    else if (device.egress === null || device.egress(m)) {
+    else if (m.packetLength > device.mtu + ETH_HLEN && m.gsoSize === 0) device.drop(m, DROP_PKT_TOO_BIG);
+    else if (device.egress === null) {
       const { txQueues } = device;
       (txQueues.length === 1 ? txQueues[0] : pickQueue(device, m)).enqueue(m);
+    } else {
+      // The hook may say which queue (skbedit queue_mapping).
+      m.queue = -1;
+      if (device.egress(m)) (device.txQueues[m.queue] ?? pickQueue(device, m)).enqueue(m);
     }
     cpu.bhEnable();
   }
 
-  /** Does in software what the device cannot: one piece, checksums. Takes it; null when there was no buffer (dropped). */
+  /**
+   * Does in software what the device cannot: segments, a list of them by nextPacket; one piece; checksums. Takes it; null: it was
+   * dropped, for want of a buffer.
+   */
   makeSendable(m: Mbuf, device: NetDevice): Mbuf | null {
+    if (m.gsoSize > 0 && (device.features & NETIF_F_TSO) === 0) return segment(this.machine, m, device);
     let ready: Mbuf = m;
     if (m.next !== null && (device.features & NETIF_F_SG) === 0) {
       const { cpu } = this.machine;

@@ -10,9 +10,10 @@ import { TP_NET_DEV_START_XMIT, TP_NET_DEV_XMIT } from '../kernel/trace.ts';
 import type { Mbuf } from '../mbuf/mbuf.ts';
 import type { Qdisc } from './qdisc.ts';
 import { DEV_TX_WEIGHT, QdiscRun } from './qdisc-run.ts';
+import { xmitStraight } from './start-xmit.ts';
 import type { TxQueue } from './tx-queue.ts';
 
-/** Packets that wait for each other in a softirq, at most. */
+/** Packets that wait for each other in a softirq, at most; fewer, or none, for a short queue. */
 const PULL_BATCH = 32;
 
 export class PullRun extends QdiscRun {
@@ -28,12 +29,12 @@ export class PullRun extends QdiscRun {
   override enqueue(m: Mbuf, queue: TxQueue): void {
     const { qdisc } = this;
     if (qdisc === null) {
-      this.device.xmitStraight(m, queue);
+      xmitStraight(this.device, m, queue);
       return;
     }
     if (this.gathers(queue) && (this.gatheredLength > 0 || this.pending === 0)) {
       this.gather(m);
-      if (this.gatheredLength < PULL_BATCH) {
+      if (this.gatheredLength < Math.min(PULL_BATCH, this.device.txQueueLength >> 1)) {
         this.schedule();
         return;
       }

@@ -2,6 +2,7 @@
 
 import { expect, test } from 'vitest';
 import { oneMachine } from '../../test/vocabulary/one-machine.ts';
+import { NET_RX_SOFTIRQ } from '../kernel/softirq.ts';
 import type { Mbuf } from '../mbuf/mbuf.ts';
 import { PfifoFast } from '../qdisc/pfifo-fast.ts';
 import { conservation } from './conservation.ts';
@@ -140,4 +141,48 @@ test('it needs a discipline, and one way to send', () => {
   const both = { open() {}, stop() {}, start() {}, startXmit: () => true };
   expect(() => new NetDevice(it.device.layer, 'x', both)).toThrow(/one of the two/);
   expect(() => new NetDevice(it.device.layer, 'x', { open() {}, stop() {} })).toThrow(/one of the two/);
+});
+
+test('in a softirq some are gathered for one call: the order they came in, and no drops from a discipline smaller than they are', () => {
+  let calls = 0;
+  let room = Infinity;
+  const it = puller((queue) => {
+    calls++;
+    for (let m = queue.pull(); m !== null; m = queue.pull()) {
+      it.done(m);
+      if (--room === 0) return queue.stop();
+    }
+  });
+  const { device, machine } = it;
+  const burst = (count: number): void => {
+    machine.openSoftirq(NET_RX_SOFTIRQ, () => {
+      for (let i = 0; i < count; i++) {
+        const m = it.packet(i);
+        // Every second one is urgent: with room in the driver's ring it waits for nobody, and nobody for it.
+        m.priority = (i & 1) * 6;
+        device.transmit(m);
+      }
+      expect(conservation(device).text).toBe('');
+    });
+    machine.process(() => machine.cpu.raiseSoftirq(NET_RX_SOFTIRQ));
+  };
+  machine.process(() => device.setRootQdisc(new PfifoFast(5)));
+  burst(20);
+  expect([it.taken, calls]).toEqual([Array.from({ length: 20 }, (_, i) => i), 1]);
+  // The driver takes seven; of those left the discipline keeps its five, urgent ones first.
+  it.taken.length = 0;
+  room = 7;
+  burst(20);
+  expect([it.taken, device.queued]).toEqual([[0, 1, 2, 3, 4, 5, 6], 5]);
+  expect(device.dropReport()).toEqual({ QDISC_DROP: 8 });
+  room = Infinity;
+  machine.process(() => device.txQueues[0].wake());
+  expect(it.taken.slice(7)).toEqual([7, 9, 11, 8, 10]);
+  expect(conservation(device).text).toBe('');
+});
+
+test('it has one queue', () => {
+  const { machine } = oneMachine();
+  const ops = { open() {}, stop() {}, start() {} };
+  expect(() => new NetDevice(new DeviceLayer(machine), 'pull0', ops, 2)).toThrow('has one');
 });

@@ -12,6 +12,7 @@ import type { Mbuf } from '../mbuf/mbuf.ts';
 import type { NetDevice } from './device.ts';
 import { DROP_QDISC_DROP, DROP_QDISC_RESET } from './drop-reason.ts';
 import type { Qdisc } from './qdisc.ts';
+import { hardStartXmit, xmitStraight } from './start-xmit.ts';
 import type { TxQueue } from './tx-queue.ts';
 
 /** dev_tx_weight: packets one run hands to the driver before it yields to others. */
@@ -35,15 +36,21 @@ export class QdiscRun {
   /** Of the discipline, against other CPUs; null where there are none. */
   private readonly lock: SpinLock | null;
   private readonly watchdog: ClockEvent;
+  /** The CPU that set the watchdog: it runs there. */
+  private armedOn: Cpu;
   protected readonly onDrop = (m: Mbuf): void => this.device.drop(m, DROP_QDISC_DROP);
   protected readonly onReset = (m: Mbuf): void => this.device.drop(m, DROP_QDISC_RESET);
 
   constructor(device: NetDevice, only: TxQueue | null) {
     const { softnet, machine } = device.layer;
+    this.armedOn = machine.cpu;
     this.device = device;
     this.only = only;
-    this.lock = machine.cpus.length === 1 ? null : new SpinLock(`${device.name} qdisc ${only?.index ?? ''}`, true);
-    this.watchdog = new ClockEvent(`${device.name} qdisc watchdog`, () => softnet.scheduleQueue(this));
+    this.lock =
+      machine.cpus.length === 1 ? null : new SpinLock(`${device.name} qdisc ${only?.index ?? ''}`, true);
+    this.watchdog = new ClockEvent(`${device.name} qdisc watchdog`, () =>
+      softnet.scheduleQueue(this, this.armedOn),
+    );
   }
 
   /** Packets waiting in the discipline and in front of it. */
@@ -66,7 +73,7 @@ export class QdiscRun {
   enqueue(m: Mbuf, queue: TxQueue): void {
     const { qdisc } = this;
     if (qdisc === null) {
-      this.device.xmitStraight(m, queue);
+      xmitStraight(this.device, m, queue);
       return;
     }
     if (
@@ -103,6 +110,7 @@ export class QdiscRun {
     }
     const { cpu } = this.device.layer.machine;
     lock.lockBh(cpu);
+    cpu.charge(cpu.profile.layer);
     qdisc.enqueue(m, this.onDrop);
     lock.unlockBh(cpu);
   }
@@ -120,6 +128,7 @@ export class QdiscRun {
   /** Whether the discipline is empty is asked under its lock too. */
   private touchLock(lock: SpinLock, cpu: Cpu): void {
     lock.lockBh(cpu);
+    cpu.charge(cpu.profile.layer);
     lock.unlockBh(cpu);
   }
 
@@ -155,13 +164,17 @@ export class QdiscRun {
   /** To the driver; false when it was busy: then the packet and the one that follows go first next time. */
   private send(m: Mbuf, qdisc: Qdisc, queue: TxQueue, following: Mbuf | null): boolean {
     const { stats } = qdisc;
-    const rest = this.device.hardStartXmit(m, queue, stats);
+    const rest = hardStartXmit(this.device, m, queue, stats);
     if (rest === null) return true;
     stats.requeues++;
     if (following !== null) this.requeue(following);
     this.requeueAll(rest);
     // When nothing else will wake the queue, a little later.
-    if (queue.ready) this.device.layer.machine.clock.armIn(this.watchdog, BUSY_RETRY_NS);
+    const { machine } = this.device.layer;
+    if (queue.ready) {
+      this.armedOn = machine.cpu;
+      machine.clock.armIn(this.watchdog, BUSY_RETRY_NS);
+    }
     return false;
   }
 
@@ -202,7 +215,9 @@ export class QdiscRun {
   protected next(qdisc: Qdisc): Mbuf | null {
     const m = this.takeRequeued() ?? this.take(qdisc);
     if (m === null && qdisc.length > 0 && qdisc.nextTimeNs > 0) {
-      this.device.layer.machine.clock.arm(this.watchdog, qdisc.nextTimeNs);
+      const { machine } = this.device.layer;
+      this.armedOn = machine.cpu;
+      machine.clock.arm(this.watchdog, qdisc.nextTimeNs);
     }
     return m;
   }

@@ -1,6 +1,6 @@
-// Which of a device's transmit queues a packet goes to (netdev_pick_tx): the driver's choice, else the one of the sender's CPU
-// (XPS), else by flow, so that a flow stays in order (skb_tx_hash). With traffic classes (mqprio) within the queues of the
-// packet's class. The kernel's documentation: networking/scaling, "XPS: Transmit Packet Steering".
+// Which of a device's transmit queues a packet goes to (netdev_pick_tx): the driver's choice, else one of those of the sender's CPU
+// (XPS), else by the receive queue it came from or its flow, so that a flow stays in order (skb_tx_hash). With traffic classes
+// (mqprio) within the queues of the packet's class. The kernel's documentation: networking/scaling, "XPS: Transmit Packet Steering".
 
 import type { Mbuf } from '../mbuf/mbuf.ts';
 import type { NetDevice } from './device.ts';
@@ -20,19 +20,23 @@ export function pickQueue(device: NetDevice, m: Mbuf): TxQueue {
 }
 
 function byCpuOrFlow(device: NetDevice, m: Mbuf): number {
-  const { machine } = device.layer;
-  const { tcToQueues } = device;
-  let offset = 0;
-  let count = device.txQueues.length;
+  const { tcToQueues, txQueues } = device;
   if (tcToQueues.length > 0) {
-    const range = tcToQueues[device.prioToTc[m.priority & 15]] ?? tcToQueues[0];
-    offset = range.offset;
-    count = range.count;
-  } else {
-    const own = device.xps[machine.cpu.index];
-    if (own !== undefined && own >= 0) return own % count;
+    const { offset, count } = tcToQueues[device.prioToTc[m.priority & 15]] ?? tcToQueues[0];
+    return offset + spread(device, m, offset, count);
   }
-  if (count === 1) return offset;
-  const hash = flowHash(machine.memory.u8, m, SEED) >>> 0;
-  return offset + Math.floor((hash / 0x1_0000_0000) * count);
+  const own = device.xps[device.layer.machine.cpu.index];
+  if (own !== undefined && own.length > 0) {
+    const queue = own[own.length === 1 ? 0 : spread(device, m, 0, own.length)];
+    if (queue >= 0 && queue < txQueues.length) return queue;
+  }
+  return spread(device, m, 0, txQueues.length);
+}
+
+/** 0 to `count` - 1. */
+function spread(device: NetDevice, m: Mbuf, offset: number, count: number): number {
+  if (count === 1) return 0;
+  if (m.rxQueue > 0) return (m.rxQueue > offset ? m.rxQueue - 1 - offset : m.rxQueue - 1) % count;
+  const hash = flowHash(device.layer.machine.memory.u8, m, SEED);
+  return ((hash >>> 16) * count) >>> 16;
 }

@@ -25,8 +25,7 @@ export class Redirects {
   /** Takes a packet for `device`. False: it has been round too often, and is dropped. */
   push(m: Mbuf, device: NetDevice, toIngress: boolean, cpu: Cpu): boolean {
     m.device = device;
-    if (toIngress) device.injected++;
-    else device.offered++;
+    if (!toIngress) device.offered++;
     if (++m.redirects > MOST_REDIRECTS) {
       if (toIngress) this.dropReceived(m, device, DROP_REDIRECT_LOOP_IN);
       else device.drop(m, DROP_REDIRECT_LOOP);
@@ -51,8 +50,10 @@ export class Redirects {
     for (let left = incoming.length; left > 0; left--) {
       const m = incoming.shift()!;
       const device = m.device as NetDevice;
-      if (device.up) this.receive(m);
-      else this.dropReceived(m, device, DROP_IF_DOWN);
+      if (device.up) {
+        device.injected++;
+        this.receive(m);
+      } else this.dropReceived(m, device, DROP_IF_DOWN);
     }
   }
 
@@ -78,6 +79,7 @@ export class Redirects {
   }
 
   private dropReceived(m: Mbuf, device: NetDevice, reason: number): void {
+    device.injected++;
     device.rx.packets++;
     device.rx.bytes += m.packetLength;
     device.drop(m, reason);

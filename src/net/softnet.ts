@@ -164,11 +164,10 @@ export class Softnet {
     cpu.raiseSoftirq(NET_TX_SOFTIRQ);
   }
 
-  /** __netif_schedule: runs the discipline from NET_TX of this CPU. */
-  scheduleQueue(queue: QdiscRun): void {
+  /** __netif_schedule: runs the discipline from NET_TX of the CPU, this one if none is given. */
+  scheduleQueue(queue: QdiscRun, cpu = this.machine.cpu): void {
     if (queue.scheduled) return;
     queue.scheduled = true;
-    const { cpu } = this.machine;
     const data = this.perCpu[cpu.index];
     if (data.outputTail === null) data.outputHead = queue;
     else data.outputTail.nextOutput = queue;

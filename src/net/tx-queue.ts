@@ -11,6 +11,10 @@ import { PullRun } from './pull-run.ts';
 import type { Qdisc } from './qdisc.ts';
 import { QdiscRun } from './qdisc-run.ts';
 
+/** Why it is stopped: its driver's ring is full; it holds as many bytes as it should. */
+const BY_DRIVER = 1;
+const BY_LIMIT = 2;
+
 export class TxQueue {
   readonly device: NetDevice;
   readonly index: number;
@@ -26,8 +30,7 @@ export class TxQueue {
   /** Held while the driver is given a packet for it (HARD_TX_LOCK); null: there is one CPU. */
   private readonly lock: SpinLock | null;
   private readonly started = new Float64Array(1);
-  private stoppedByDriver = true;
-  private stoppedByLimit = false;
+  private stopBits = BY_DRIVER;
 
   constructor(device: NetDevice, index: number) {
     const { machine } = device.layer;
@@ -69,30 +72,30 @@ export class TxQueue {
 
   /** By the driver, or by its byte limit. */
   get stopped(): boolean {
-    return this.stoppedByDriver || this.stoppedByLimit;
+    return this.stopBits !== 0;
   }
 
   /** The driver takes packets for it, and they would leave. */
   get ready(): boolean {
-    return !this.stoppedByDriver && !this.stoppedByLimit && this.device.canTransmit;
+    return this.stopBits === 0 && this.device.canTransmit;
   }
 
   /** netif_tx_start_queue: at open. */
   start(): void {
-    this.stoppedByDriver = false;
+    this.stopBits &= ~BY_DRIVER;
   }
 
   /** netif_tx_stop_queue: the ring is full. */
   stop(): void {
-    if (!this.stoppedByDriver && this.device.up) this.stops++;
-    this.stoppedByDriver = true;
+    if ((this.stopBits & BY_DRIVER) === 0 && this.device.up) this.stops++;
+    this.stopBits |= BY_DRIVER;
   }
 
   /** netif_tx_wake_queue: there is room again. */
   wake(): void {
-    if (!this.stoppedByDriver) return;
-    this.stoppedByDriver = false;
-    if (!this.stoppedByLimit) this.feeder.schedule();
+    if ((this.stopBits & BY_DRIVER) === 0) return;
+    this.stopBits &= ~BY_DRIVER;
+    if (this.stopBits === 0) this.feeder.schedule();
   }
 
   // ---- byte queue limits
@@ -100,11 +103,9 @@ export class TxQueue {
   /** netdev_tx_sent_queue: the driver has put so many bytes into its ring. Before it rings the doorbell: this may stop the queue. */
   sent(bytes: number): void {
     const { limits } = this;
-    if (limits === null) return;
-    limits.sent(bytes);
-    if (limits.room >= 0) return;
-    if (!this.stoppedByLimit) this.limitStops++;
-    this.stoppedByLimit = true;
+    if (limits === null || limits.sent(bytes)) return;
+    if ((this.stopBits & BY_LIMIT) === 0) this.limitStops++;
+    this.stopBits |= BY_LIMIT;
   }
 
   /** netdev_tx_completed_queue: so many bytes have left the ring. Once for all that one interrupt or poll finds. */
@@ -112,15 +113,15 @@ export class TxQueue {
     const { limits } = this;
     if (limits === null) return;
     limits.completed(bytes);
-    if (!this.stoppedByLimit || limits.room < 0) return;
-    this.stoppedByLimit = false;
-    if (!this.stoppedByDriver) this.feeder.schedule();
+    if ((this.stopBits & BY_LIMIT) === 0 || limits.room < 0) return;
+    this.stopBits &= ~BY_LIMIT;
+    if (this.stopBits === 0) this.feeder.schedule();
   }
 
   /** netdev_tx_reset_queue: the ring is empty, whatever was in it. */
   resetLimits(): void {
     this.limits?.reset();
-    this.stoppedByLimit = false;
+    this.stopBits &= ~BY_LIMIT;
   }
 
   /** Another packet may go once this one has: else the doorbell is not left to it. */

@@ -30,6 +30,11 @@ const LEAVES = 1;
 const FREE = 2;
 const NEXT = 3;
 
+// In `line`, options that may be fractions (a field gives them out in a box): delay and jitter, ns, and ns of a byte.
+const DELAY = 0;
+const JITTER = 1;
+const BYTE_NS = 2;
+
 /** The dice of a netem, made anew when its options change. */
 interface Chances {
   dice: Dice;
@@ -53,6 +58,7 @@ export class Netem implements ClassfulQdisc {
   private readonly delayed = new DelayQueue();
   private readonly children: Children;
   private readonly state = new Float64Array(4);
+  private readonly line = new Float64Array(3);
   private chances: Chances;
   /** Packets since the last that went at once. */
   private sinceReordered = 0;
@@ -152,7 +158,10 @@ export class Netem implements ClassfulQdisc {
   }
 
   private makeChances(): Chances {
-    const { options } = this;
+    const { options, line } = this;
+    line[DELAY] = options.delayNs;
+    line[JITTER] = options.jitterNs;
+    line[BYTE_NS] = 1e9 / options.rate;
     const random = options.seed === null ? this.env.random : new Random(options.seed, 'netem');
     const dice = new Dice(random);
     return {
@@ -204,14 +213,14 @@ export class Netem implements ClassfulQdisc {
 
   /** Works out when it leaves: the link begins with it when it has come and those before it have been sent. */
   private schedule(m: Mbuf): void {
-    const { state, options } = this;
+    const { state, line } = this;
     const { jitter } = this.chances;
-    let delay = options.delayNs;
-    if (options.jitterNs > 0) delay += options.jitterNs * jitter.values[jitter.draw()];
-    state[LEAVES] = state[NOW] + Math.max(0, Math.round(delay));
-    if (options.rate === Infinity) return;
-    state[FREE] =
-      Math.max(state[FREE], state[LEAVES]) + (sentBytes(m.packetLength, options) / options.rate) * 1e9;
+    state[LEAVES] = line[DELAY];
+    if (line[JITTER] > 0) state[LEAVES] += line[JITTER] * jitter.values[jitter.draw()];
+    state[LEAVES] = state[NOW] + Math.max(0, Math.round(state[LEAVES]));
+    if (line[BYTE_NS] === 0) return;
+    if (state[FREE] < state[LEAVES]) state[FREE] = state[LEAVES];
+    state[FREE] += sentBytes(m.packetLength, this.options) * line[BYTE_NS];
     state[LEAVES] = Math.ceil(state[FREE]);
   }
 

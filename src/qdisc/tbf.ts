@@ -52,8 +52,7 @@ export class Tbf implements ClassfulQdisc {
 
   constructor(env: QdiscEnv, options: TbfOptions) {
     this.env = env;
-    this.options = { ...PLAIN_WIRE, ...options };
-    validate(this.options);
+    this.options = resolve({ ...PLAIN_WIRE, ...options });
     this.children = new Children(this.stats, [new Bfifo(env, { limit: limitOf(options) })]);
     this.fill();
   }
@@ -87,14 +86,14 @@ export class Tbf implements ClassfulQdisc {
     const all = { ...this.options, ...options };
     if (options.limit !== undefined && options.latencyNs === undefined) delete all.latencyNs;
     if (options.latencyNs !== undefined && options.limit === undefined) delete all.limit;
-    validate(all);
+    const resolved = resolve(all);
     const { state, env } = this;
     env.stamp(state, NOW);
     this.refresh();
     const hadPeak = this.options.peakrate !== undefined;
     state[TOKENS] = Math.min(state[HELD], all.burst);
     state[PEAK_TOKENS] = hadPeak ? Math.min(state[PEAK_HELD], all.mtu ?? 0) : (all.mtu ?? 0);
-    this.options = all;
+    this.options = resolved;
     const leaf = this.children.qdiscs[LEAF];
     if (leaf instanceof Bfifo) leaf.change({ limit: limitOf(all) });
     state[LAST] = state[NOW];
@@ -193,7 +192,8 @@ function limitOf(options: TbfOptions): number {
   return Math.min(bytes, 0xffffffff);
 }
 
-function validate(options: TbfOptions & WireSize): void {
+/** Throws RangeError unless they make sense. All options have one shape, whatever was given: V8's code is made for one. */
+function resolve(options: TbfOptions & WireSize): Readonly<TbfOptions & WireSize> {
   const { rate, burst, limit, latencyNs, peakrate, mtu } = options;
   validateWire('tbf', options);
   if (!(rate > 0 && rate < Infinity))
@@ -213,4 +213,6 @@ function validate(options: TbfOptions & WireSize): void {
     throw new RangeError(`tbf: peakrate ${peakrate}: more than the rate, ${rate}, wanted`);
   if (mtu !== undefined && !(mtu >= 1 && mtu < Infinity))
     throw new RangeError(`tbf: mtu ${mtu}: bytes, at least the longest packet, wanted`);
+  const { mpu, overhead, linklayer } = options;
+  return { rate, burst, limit, latencyNs, peakrate, mtu, mpu, overhead, linklayer };
 }

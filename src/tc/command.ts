@@ -4,6 +4,7 @@
 import type { NetDevice } from '../net/device.ts';
 import type { DeviceLayer } from '../net/layer.ts';
 import { changeClass } from './class-command.ts';
+import { changeFilter, showFilters } from './filter-command.ts';
 import { parseClassId, TC_H_INGRESS, TC_H_ROOT } from './handle.ts';
 import { QDISC_KINDS } from './kinds/index.ts';
 import { type ShowOptions, showClasses, showQdiscs } from './show.ts';
@@ -16,7 +17,7 @@ export interface TcAnswer {
   json: unknown;
 }
 
-const OBJECTS = ['qdisc', 'class'] as const;
+const OBJECTS = ['qdisc', 'class', 'filter'] as const;
 const CHANGES = ['add', 'change', 'replace', 'link', 'delete'] as const;
 const SHOWS = ['show', 'list', 'lst'] as const;
 const USAGE =
@@ -61,10 +62,12 @@ export class Tc {
 
   private change(object: (typeof OBJECTS)[number], verb: (typeof CHANGES)[number], words: Words): void {
     if (object === 'class') changeClass(this, verb, words);
+    else if (object === 'filter') changeFilter(this, verb, words);
     else changeQdisc(this, verb, words);
   }
 
   private show(object: (typeof OBJECTS)[number], words: Words, options: ShowOptions): TcAnswer {
+    if (object === 'filter') return showFilters(this, words, options);
     let device: NetDevice | null = null;
     let only: number | null = null;
     while (!words.done) {
@@ -126,7 +129,8 @@ function changeQdisc(tc: Tc, verb: (typeof CHANGES)[number], words: Words): void
     parent = id;
   };
   while (!words.done && kindName === '') {
-    switch (words.take('dev', 'handle', 'root', 'parent', 'ingress', 'clsact', 'help')) {
+    const word = words.take('dev', 'handle', 'root', 'parent', 'ingress', 'clsact', 'help');
+    switch (word) {
       case 'dev':
         device = tc.device(words);
         break;
@@ -142,7 +146,7 @@ function changeQdisc(tc: Tc, verb: (typeof CHANGES)[number], words: Words): void
       case 'ingress':
       case 'clsact':
         place(TC_H_INGRESS);
-        kindName = 'ingress';
+        kindName = word;
         break;
       case 'help':
         throw new TcError(

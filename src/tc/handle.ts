@@ -6,6 +6,8 @@
 /** No class: at the root of a device, and of ingress. */
 export const TC_H_ROOT = 0xffffffff;
 export const TC_H_INGRESS = 0xfffffff1;
+/** ffff:, the handle of ingress and clsact. */
+export const INGRESS_HANDLE = 0xffff;
 /** ffff:fff2 and ffff:fff3: the two hooks of clsact. */
 export const TC_H_MIN_INGRESS = 0xfff2;
 export const TC_H_MIN_EGRESS = 0xfff3;

@@ -25,6 +25,9 @@ interface Counted {
   readonly backlog: number;
 }
 
+/** Kinds whose one class tells no statistics. */
+const UNCOUNTED = new Set(['tbf', 'red', 'netem']);
+
 export function showQdiscs(trees: readonly DeviceTc[], options: ShowOptions): TcAnswer {
   const shown = trees.flatMap((tree) => {
     const nodes = tree.list();
@@ -114,7 +117,7 @@ export function showClasses(trees: readonly DeviceTc[], options: ShowOptions): T
           if (leaf !== 0) out.put(`leaf ${leaf.toString(16)}:`, 'leaf', `${leaf.toString(16)}:`);
           kind.printClass?.(out, qdisc, one);
           out.raw(' ');
-          if (options.statistics) {
+          if (options.statistics && !UNCOUNTED.has(kind.name)) {
             showStatistics(out, one);
             kind.printClassStats?.(out, qdisc, one);
           }

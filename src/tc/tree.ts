@@ -11,7 +11,16 @@ import { deviceEnv } from '../net/device-env.ts';
 import { DROP_QDISC_RESET } from '../net/drop-reason.ts';
 import type { ClassfulQdisc, Qdisc, QdiscClass } from '../net/qdisc.ts';
 import { attachQdisc } from '../qdisc/attach.ts';
-import { classId, formatClassId, majorOf, minorOf, TC_H_ROOT } from './handle.ts';
+import { Ingress } from '../qdisc/ingress.ts';
+import {
+  classId,
+  formatClassId,
+  INGRESS_HANDLE,
+  majorOf,
+  minorOf,
+  TC_H_INGRESS,
+  TC_H_ROOT,
+} from './handle.ts';
 import type { ClassSpec, QdiscKind, Situation } from './kind.ts';
 import { QDISC_KINDS } from './kinds/index.ts';
 import { TcError, type Words } from './words.ts';
@@ -109,7 +118,13 @@ export class DeviceTc {
       throw refused('Qdisc not found. To create specify NLM_F_CREATE flag', 'add or replace would be right');
     if (kind === null) throw words.wrong(`a kind of discipline: ${[...QDISC_KINDS.keys()].join(', ')}`);
     const options = kind.parse(words, this.situation, null);
-    const major = handle === 0 ? this.freeHandle() : handle;
+    const major = parent === TC_H_INGRESS ? INGRESS_HANDLE : handle === 0 ? this.freeHandle() : handle;
+    const hooks = kind.name === 'ingress' || kind.name === 'clsact';
+    if (hooks !== (parent === TC_H_INGRESS))
+      throw refused(
+        'Invalid argument',
+        hooks ? `${kind.name} has a place of its own` : `ingress or clsact there`,
+      );
     const qdisc = attempt(() =>
       kind.make(deviceEnv(this.device, `${kind.name} ${major.toString(16)}`), options),
     );
@@ -122,6 +137,10 @@ export class DeviceTc {
   private attach(parent: number, qdisc: Qdisc): void {
     if (parent === TC_H_ROOT) {
       attempt(() => attachQdisc(this.device, qdisc));
+      return;
+    }
+    if (qdisc instanceof Ingress) {
+      qdisc.attach(this.device);
       return;
     }
     const owner = this.ownerOf(parent);
@@ -139,7 +158,8 @@ export class DeviceTc {
     if (handle !== 0 && node.handle !== handle)
       throw refused('Invalid handle specified', `${name(node)} is there`);
     this.nodes.delete(node.handle);
-    if (parent === TC_H_ROOT) this.device.restoreDefaultQdisc();
+    if (node.qdisc instanceof Ingress) node.qdisc.detach(this.device);
+    else if (parent === TC_H_ROOT) this.device.restoreDefaultQdisc();
     else {
       const owner = this.ownerOf(parent);
       attempt(() => owner.graft(minorOf(parent), this.plainFifo(), this.drop));
@@ -156,6 +176,7 @@ export class DeviceTc {
   /** What hangs there; null: nothing. Throws when there is no such class. */
   private at(parent: number): QdiscNode | null {
     if (parent === TC_H_ROOT) return this.root;
+    if (parent === TC_H_INGRESS) return this.nodes.get(INGRESS_HANDLE) ?? null;
     const owner = this.ownerOf(parent);
     const one = owner.classes().find(({ minor }) => minor === minorOf(parent));
     if (one === undefined)
@@ -189,7 +210,8 @@ export class DeviceTc {
       if (isClassful(qdisc)) for (const { leaf } of qdisc.classes()) if (leaf !== null) visit(leaf);
     };
     if (this.device.rootQdisc !== null) visit(this.device.rootQdisc);
-    for (const [handle, node] of this.nodes) if (!alive.has(node.qdisc)) this.nodes.delete(handle);
+    for (const [handle, node] of this.nodes)
+      if (!alive.has(node.qdisc) && !(node.qdisc instanceof Ingress)) this.nodes.delete(handle);
   }
 
   // ---- classes

@@ -133,6 +133,7 @@ export function clearTransmitRing(a: Adapter): void {
   a.txFree = a.txRing.count;
   a.txErrors = 0;
   a.txFailed = false;
+  a.device.txQueues[0].resetLimits();
 }
 
 /**

@@ -206,6 +206,7 @@ describe('the bus', () => {
 
   test('with a chain whose end is missing: the transmitter goes off, and is turned on again', () => {
     const host = up();
+    host.device.txQueues[0].limits = null;
     host.wire.stuck = true;
     host.send(frame(60));
     host.send(frame(60, 1), [20]);

@@ -386,7 +386,40 @@ test('two machines over a link of 100 Mb/s talk at line rate', () => {
     ...Array.from({ length: 500 }, (_, i) => frame(1514, i, far.device.address, near.device.address)),
   );
   near.expectConserved();
-  expect(near.device.txQueues[0].stops).toBeGreaterThan(0);
+  expect(near.device.txQueues[0].limitStops).toBeGreaterThan(0);
+});
+
+test.each([
+  ['few packets with byte queue limits', true],
+  ['all it can without them', false],
+])('under overload the ring holds %s, and the link is full', (_, limited) => {
+  const clock = new VirtualClock();
+  const link = new Link({
+    name: 'cable',
+    clock,
+    pool: new FramePool(),
+    bitsPerSecond: 100_000_000,
+    delayNs: 500,
+  });
+  const near = makeHost({ clock, medium: link.a, chip: 'Am79C973', driver: { txRing: 256 } });
+  const far = makeHost({ clock, medium: link.b, chip: 'Am79C973', mac: Uint8Array.of(2, 0, 0, 0, 0, 2) });
+  near.runUntil(() => near.device.carrier && far.device.carrier);
+  const [queue] = near.device.txQueues;
+  if (!limited) queue.limits = null;
+  const packetNs = ((1514 + 24) * 8e9) / 100_000_000;
+  let most = 0;
+  const start = clock.now();
+  const before = far.device.rx.packets;
+  for (let i = 0; i < 1000; i++) {
+    while (near.device.queued < 64) near.send(frame(1514, 1, far.device.address, near.device.address));
+    most = Math.max(most, near.device.ops.held!());
+    near.run(packetNs);
+  }
+  const busy = ((far.device.rx.packets - before) * packetNs) / (clock.now() - start);
+  expect(busy).toBeGreaterThan(0.98);
+  if (limited) expect(most).toBeLessThan(16);
+  else expect(most).toBeGreaterThan(240);
+  near.expectConserved();
 });
 
 /** Leaves the pool without clusters; returns what has to be freed. */

@@ -64,6 +64,7 @@ export function startXmit(a: Adapter, m: Mbuf): boolean {
   // From here the controller owns the packet.
   txRing.give(first);
   if (a.txFree < a.txStopBelow) queue.stop();
+  queue.sent(m.packetLength);
   // One doorbell for a batch; the chip's own polling of the ring would find it within 2 ms too.
   if (!device.xmitMore || queue.stopped) a.regs.writeCsr(0, TDMD | IENA);
   lock.unlockIrq(cpu);
@@ -89,6 +90,7 @@ export function completeTransmit(a: Adapter): void {
   const { dma } = a.pci;
   const { count } = txRing;
   let troubles = 0;
+  let bytes = 0;
   while (a.txFree < count) {
     const index = a.txOldest;
     dma.syncForCpu(txRing.address, 4);
@@ -101,12 +103,14 @@ export function completeTransmit(a: Adapter): void {
     if (m === null) continue;
     txBuffers[index] = null;
     a.txDone++;
+    bytes += m.packetLength;
     if (!a.txFailed) device.transmitDone(m, true);
     else {
       troubles |= countErrors(a);
       device.transmitDone(m, false);
     }
   }
+  device.txQueues[0].completed(bytes);
   // An underflow turns the transmitter off ("CSR3", DXSUFLO).
   if ((troubles & (UFLO | BUFF)) !== 0 && a.running && (a.regs.readCsr(0) & TXON) === 0) a.recovery.reset(0);
 }
@@ -156,4 +160,5 @@ export function abandonTransmit(a: Adapter, reason: number): void {
     txBuffers[i] = null;
     device.drop(m, reason);
   }
+  device.txQueues[0].resetLimits();
 }

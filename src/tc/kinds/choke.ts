@@ -3,7 +3,7 @@
 import { Choke, type ChokeOptions } from '../../qdisc/choke.ts';
 import { defineKind } from '../kind.ts';
 import { readOptions } from './read.ts';
-import { readProbability } from './red.ts';
+import { putFlags, readProbability } from './red.ts';
 
 export const choke = defineKind<Choke, ChokeOptions>({
   name: 'choke',

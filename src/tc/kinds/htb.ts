@@ -68,8 +68,9 @@ export const htb = defineKind<Htb, HtbOptions>({
   print(out, qdisc) {
     const { r2q, default: fallback, directQueueLength } = qdisc.options;
     const { direct_packets_stat: direct } = qdisc.xstats();
-    const hex = `0x${fallback.toString(16)}`;
-    out.put(`r2q ${r2q}`, 'r2q', r2q).put(fallback === 0 ? 'default 0' : `default ${hex}`, 'default', hex);
+    // As printf's %#x.
+    const hex = fallback === 0 ? '0' : `0x${fallback.toString(16)}`;
+    out.put(`r2q ${r2q}`, 'r2q', r2q).put(`default ${hex}`, 'default', hex);
     out.put(`direct_packets_stat ${direct}`, 'direct_packets_stat', direct);
     out.put(`direct_qlen ${directQueueLength}`, 'direct_qlen', directQueueLength);
   },

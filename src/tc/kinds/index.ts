@@ -8,6 +8,7 @@ import { bfifo, pfifo, pfifoFast } from './fifo.ts';
 import { fq } from './fq.ts';
 import { fqCodel } from './fq-codel.ts';
 import { htb } from './htb.ts';
+import { clsact, ingress } from './ingress.ts';
 import { mq, mqprio } from './mq.ts';
 import { netem } from './netem.ts';
 import { prio } from './prio.ts';
@@ -32,6 +33,8 @@ const ALL: readonly QdiscKind[] = [
   netem,
   mq,
   mqprio,
+  ingress,
+  clsact,
 ];
 
 export const QDISC_KINDS: ReadonlyMap<string, QdiscKind> = new Map(ALL.map((kind) => [kind.name, kind]));

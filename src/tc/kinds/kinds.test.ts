@@ -52,6 +52,16 @@ const SHOWN: [string, string][] = [
     'mqprio num_tc 2 map 0 1 1 queues 1@0 3@1 hw 0',
     'tc 2 map 0 1 1 0 0 0 0 0 0 0 0 0 0 0 0 0\n             queues:(0:0) (1:3)',
   ],
+  ['netem delay 100ms 10ms 25% loss 1%', 'limit 1000 delay 100ms  10ms 25% loss 1%'],
+  [
+    'netem delay 10ms reorder 25% 50% gap 5 duplicate 1% corrupt 0.1% rate 1mbit 20 48 5',
+    'limit 1000 delay 10ms reorder 25% 50% duplicate 1% corrupt 0.1% rate 1Mbit packetoverhead 20 cellsize 48 celloverhead 5 gap 5',
+  ],
+  [
+    'netem limit 50 loss gemodel 1% 10% 70% 0.1% ecn slot 10ms 20ms packets 5 bytes 6kb',
+    'limit 50 loss gemodel p 1% r 10% 1-h 70% 1-k 0.1% ecn slot 10ms 20ms packets 5 bytes 6144',
+  ],
+  ['netem loss state 2%', 'limit 1000 loss state p13 2% p31 98% p32 0% p23 100% p14 0%'],
   ['codel', 'limit 1000p target 5ms interval 100ms'],
   ['codel limit 40 target 20ms interval 1s ecn', 'limit 40p target 20ms interval 1s ecn'],
   [
@@ -129,6 +139,9 @@ const WRONG: [string, string][] = [
   ['mqprio num_tc 2 queues 1@0 hw 0', 'expected queues for 2 traffic classes'],
   ['mqprio num_tc 1 queues 9@0 map 0 hw 0', 'of the 4 that there are'],
   ['mqprio queues 1', 'word 2 "1": expected queues: COUNT@OFFSET'],
+  ['netem delay fast', 'word 2 "fast": expected delay: a time'],
+  ['netem loss 200%', 'word 2 "200%": expected loss: a percentage'],
+  ['netem gap 5', 'expected reorder: gap goes with it'],
   ['codel target', 'expected target: a time'],
   ['fq_codel flows 0', 'word 2 "0": expected flows: a whole number from 1 to 65536'],
   ['fq maxrate fast', 'word 2 "fast": expected maxrate: a rate'],

@@ -11,6 +11,21 @@ import { readOptions } from './read.ts';
 
 const MODELS = ['random', 'state', 'gemodel'] as const;
 
+/** What a change that does not name it takes back; it keeps distribution, corrupt, rate, slot and seed. */
+const RENEWED: Partial<NetemOptions> = {
+  limit: 1000,
+  delayNs: 0,
+  jitterNs: 0,
+  delayCorrelation: 0,
+  loss: null,
+  ecn: false,
+  duplicate: 0,
+  duplicateCorrelation: 0,
+  reorder: 0,
+  reorderCorrelation: 0,
+  gap: 0,
+};
+
 export const netem = defineKind<Netem, Partial<NetemOptions>>({
   name: 'netem',
   usage: `... netem [ limit PACKETS ]
@@ -54,7 +69,7 @@ the part of packets they happen to, whatever the correlation.`,
     return options;
   },
   make: (env, options) => new Netem(env, options),
-  change: (qdisc, options) => qdisc.change(options),
+  change: (qdisc, options) => qdisc.change({ ...RENEWED, ...options }),
   print(out, { options }) {
     out.put(`limit ${options.limit}`, 'limit', options.limit);
     printDelay(out, options);
@@ -63,12 +78,14 @@ the part of packets they happen to, whatever the correlation.`,
     printEvent(out, 'duplicate', options);
     printEvent(out, 'corrupt', options);
     printRateOf(out, options);
-    if (options.ecn) out.put('ecn', 'ecn', true);
-    if (options.gap > 0) out.put(`gap ${options.gap}`, 'gap', options.gap);
+    out.put(options.ecn ? 'ecn' : '', 'ecn', options.ecn);
+    out.put(options.gap > 0 ? `gap ${options.gap}` : '', 'gap', options.gap);
     if (options.slot !== null) printSlot(out, options.slot);
     if (options.seed !== null) out.put(`seed ${options.seed}`, 'seed', options.seed);
   },
   printStats(out, qdisc) {
+    // Linux has none for netem, so these come with -d only.
+    if (!out.details) return;
     const xstats = qdisc.xstats();
     out.line(' ');
     for (const [name, count] of Object.entries(xstats)) out.put(`${name} ${count}`, name, count);
@@ -150,13 +167,13 @@ function readSlot(words: Words, word: string): NetemSlot {
   return slot;
 }
 
-function printDelay(out: Printer, { delayNs, jitterNs, delayCorrelation, distribution }: NetemOptions): void {
+function printDelay(out: Printer, { delayNs, jitterNs, delayCorrelation }: NetemOptions): void {
   if (delayNs === 0 && jitterNs === 0) return;
   out.raw(` delay ${printTime(delayNs)}`);
   if (jitterNs > 0) out.raw(`  ${printTime(jitterNs)}`);
   if (delayCorrelation > 0) out.raw(` ${printPercent(delayCorrelation)}`);
   const correlation = delayCorrelation;
-  out.put('', 'delay', { delay: delayNs / 1e9, jitter: jitterNs / 1e9, correlation, distribution });
+  out.put('', 'delay', { delay: delayNs / 1e9, jitter: jitterNs / 1e9, correlation });
 }
 
 function printLoss(out: Printer, { loss }: NetemOptions): void {
@@ -174,7 +191,8 @@ function printLoss(out: Printer, { loss }: NetemOptions): void {
   } else {
     const { p, r, lossInBad, lossInGood } = loss;
     out.raw(` loss gemodel p ${printPercent(p)} r ${printPercent(r)} 1-h ${printPercent(lossInBad)}`);
-    out.raw(` 1-k ${printPercent(lossInGood)}`).put('', `loss-${model}`, numbers);
+    out.raw(` 1-k ${printPercent(lossInGood)}`);
+    out.put('', `loss-${model}`, { p, r, '1-h': lossInBad, '1-k': lossInGood });
   }
 }
 
@@ -208,5 +226,9 @@ function printSlot(out: Printer, { gap, packets, bytes }: NetemSlot): void {
   else out.raw(` slot ${printTime(gap.minNs)} ${printTime(gap.maxNs)}`);
   if (packets > 0) out.raw(` packets ${packets}`);
   if (bytes > 0) out.raw(` bytes ${bytes}`);
-  out.put('', 'slot', { ...gap, packets, bytes });
+  const times =
+    'distribution' in gap
+      ? { distribution: gap.distribution, delay: gap.delayNs / 1e9, jitter: gap.jitterNs / 1e9 }
+      : { 'min-delay': gap.minNs / 1e9, 'max-delay': gap.maxNs / 1e9 };
+  out.put('', 'slot', { ...times, packets, bytes });
 }

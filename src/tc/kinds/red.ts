@@ -3,6 +3,7 @@
 import { Red } from '../../qdisc/red.ts';
 import type { RedOptions } from '../../qdisc/red-options.ts';
 import { defineKind } from '../kind.ts';
+import type { Printer } from '../printer.ts';
 import { printSize } from '../units.ts';
 import type { Words } from '../words.ts';
 import { readOptions } from './read.ts';

@@ -1,0 +1,435 @@
+// Lines of tc(8) for every kind, right and wrong ones, in cases: each begins with a device that has nothing on it.
+
+export interface CorpusCase {
+  readonly kind: string;
+  /** One after the other on the device eth0, without `tc`. */
+  readonly lines: readonly string[];
+}
+
+const root = (options: string): string => `qdisc add dev eth0 root handle 1: ${options}`;
+const change = (options: string): string => `qdisc change dev eth0 root handle 1: ${options}`;
+const klass = (options: string): string => `class add dev eth0 ${options}`;
+
+/** One case for each text: the kind alone, as the root. */
+function roots(kind: string, ...options: string[]): CorpusCase[] {
+  return options.map((text) => ({ kind, lines: [root(`${kind} ${text}`.trim())] }));
+}
+
+/** A root that is changed, or given classes, by lines that follow. */
+function story(kind: string, first: string, ...lines: string[]): CorpusCase {
+  return { kind, lines: [root(`${kind} ${first}`.trim()), ...lines] };
+}
+
+export const CORPUS: readonly CorpusCase[] = [
+  ...roots(
+    'pfifo',
+    '',
+    'limit 5',
+    'limit 0',
+    'limit',
+    'limit x',
+    'limit -1',
+    'limit 5p',
+    'limit 5 limit 6',
+    'bands 3',
+  ),
+  ...roots(
+    'bfifo',
+    '',
+    'limit 5',
+    'limit 10k',
+    'limit 10kb',
+    'limit 1mb',
+    'limit 10kbit',
+    'limit 1500b',
+    'limit 10q',
+  ),
+  story(
+    'pfifo',
+    'limit 5',
+    change('pfifo limit 7'),
+    change('bfifo limit 7'),
+    root('pfifo limit 9'),
+    change('pfifo'),
+  ),
+  ...roots('pfifo_fast', '', 'limit 5'),
+
+  ...roots(
+    'tbf',
+    'rate 1mbit burst 10kb latency 50ms',
+    'rate 1mbit burst 10kb limit 3000',
+    'rate 1mbit burst 10kb',
+  ),
+  ...roots(
+    'tbf',
+    'rate 1mbit latency 50ms',
+    'burst 10kb latency 50ms',
+    'rate 1mbit burst 10kb latency 50ms limit 3000',
+  ),
+  ...roots(
+    'tbf',
+    'rate 8kbit burst 1540 latency 1s',
+    'rate 1Gibit burst 1mb latency 400us',
+    'rate 100 burst 5k limit 1k',
+  ),
+  ...roots(
+    'tbf',
+    'rate 1mbps burst 10kb limit 10kb',
+    'rate 1mbit burst 10kb limit 3000 mpu 64',
+    'rate 0 burst 1k limit 1k',
+  ),
+  ...roots(
+    'tbf',
+    'rate 1mbit burst 10kb limit 30kb peakrate 2mbit mtu 1540',
+    'rate 1mbit burst 10kb limit 30kb peakrate 2mbit',
+  ),
+  ...roots(
+    'tbf',
+    'rate 1mbit burst 10kb limit 30kb overhead 14',
+    'rate 1mbit burst 10kb limit 30kb overhead 14 linklayer atm',
+  ),
+  ...roots(
+    'tbf',
+    'rate 1mbyte burst 1k limit 1k',
+    'rate 1mbit burst 10kb limit 30kb colour red',
+    'rate 2.5mbit burst 2.5k limit 5k',
+  ),
+  story(
+    'tbf',
+    'rate 1mbit burst 10kb latency 50ms',
+    change('tbf rate 2mbit burst 20kb latency 50ms'),
+    'qdisc add dev eth0 parent 1:1 handle 10: pfifo limit 5',
+    'qdisc add dev eth0 parent 1:2 handle 11: pfifo limit 5',
+  ),
+
+  ...roots('prio', '', 'bands 3', 'bands 2', 'bands 16', 'bands 17', 'bands 1', 'bands 0', 'bands x'),
+  ...roots(
+    'prio',
+    'bands 4 priomap 0 1 2 3 0 1 2 3 0 1 2 3 0 1 2 3',
+    'bands 2 priomap 1 1 1 1',
+    'bands 3 priomap 3 3',
+  ),
+  ...roots(
+    'prio',
+    'bands 2 priomap 1 1 1 1 1 1 1 1 0 0 0 0 0 0 0 0',
+    'priomap 0 0 0',
+    'multiqueue',
+    'limit 5',
+  ),
+  story(
+    'prio',
+    '',
+    'qdisc add dev eth0 parent 1:1 handle 10: sfq',
+    'qdisc add dev eth0 parent 1:2 handle 20: pfifo limit 10',
+    'qdisc add dev eth0 parent 1:4 handle 40: pfifo',
+    'qdisc add dev eth0 parent 1:3 handle 20: pfifo',
+    'qdisc add dev eth0 parent 2:1 handle 30: pfifo',
+    'qdisc replace dev eth0 parent 1:2 handle 21: bfifo limit 3000',
+    'qdisc del dev eth0 parent 1:1',
+    'qdisc del dev eth0 parent 1:1',
+    'class add dev eth0 parent 1: classid 1:5 prio',
+  ),
+  story(
+    'prio',
+    '',
+    change('prio bands 4'),
+    change('prio bands 5 priomap 4 4 4 4 4 4 4 4 4 4 4 4 4 4 4 4'),
+    'qdisc del dev eth0 root',
+  ),
+
+  ...roots(
+    'sfq',
+    '',
+    'perturb 10',
+    'quantum 3000',
+    'limit 50',
+    'limit 200',
+    'depth 10',
+    'divisor 512',
+    'divisor 500',
+  ),
+  ...roots(
+    'sfq',
+    'limit 1000 depth 100 flows 500 divisor 2048',
+    'flows 10',
+    'quantum 10',
+    'headdrop',
+    'perturb x',
+    'limit 0',
+  ),
+  ...roots(
+    'sfq',
+    'redflowlimit 100000 min 8000 max 60000 probability 0.1 ecn headdrop',
+    'min 8000',
+    'redflowlimit 1000',
+  ),
+  story('sfq', 'perturb 10', change('sfq perturb 5'), change('sfq quantum 3000'), change('sfq limit 20')),
+
+  ...roots(
+    'red',
+    'limit 400000 min 30000 max 90000 avpkt 1000 burst 55',
+    'limit 400000 avpkt 1000',
+    'limit 400000',
+  ),
+  ...roots(
+    'red',
+    'limit 400000 min 30000 max 90000 avpkt 1000 burst 55 ecn',
+    'limit 400000 avpkt 1000 probability 0.1 bandwidth 10mbit',
+  ),
+  ...roots(
+    'red',
+    'limit 400k min 30k max 90k avpkt 1k burst 55 adaptive',
+    'limit 400k min 30k max 90k avpkt 1k burst 55 harddrop',
+  ),
+  ...roots(
+    'red',
+    'limit 400k min 30k max 90k avpkt 1k burst 1',
+    'limit 400k min 90k max 30k avpkt 1k',
+    'limit 400k avpkt 1k ecn nodrop',
+  ),
+  ...roots(
+    'red',
+    'limit 400k avpkt 1k nodrop',
+    'limit 400k avpkt 1k probability 2',
+    'limit 400k min 30k max 90k avpkt 1k bandwidth 1gbit',
+  ),
+  story(
+    'red',
+    'limit 400000 avpkt 1000',
+    change('red limit 500000 avpkt 1000 ecn'),
+    'qdisc add dev eth0 parent 1:1 handle 2: bfifo limit 9k',
+  ),
+
+  ...roots(
+    'choke',
+    'limit 1000 bandwidth 10mbit',
+    'limit 1000',
+    'bandwidth 10mbit',
+    'limit 1000 bandwidth 10mbit ecn',
+  ),
+  ...roots(
+    'choke',
+    'limit 1000 bandwidth 10mbit min 100 max 300 avpkt 1000 burst 50 probability 0.1',
+    'limit 100 bandwidth 1mbit min 50 max 20',
+  ),
+
+  ...roots('drr', '', 'quantum 1500'),
+  story(
+    'drr',
+    '',
+    klass('parent 1: classid 1:1 drr'),
+    klass('parent 1: classid 1:2 drr quantum 3000'),
+    klass('parent 1: classid 1:3 drr quantum 0'),
+    klass('parent 1: classid 1:1 drr'),
+    klass('parent 1: classid 2:1 drr'),
+    klass('parent 1: classid 1:5 drr weight 3'),
+    'class change dev eth0 classid 1:2 drr quantum 4000',
+    'class change dev eth0 classid 1:9 drr quantum 4000',
+    'class replace dev eth0 parent 1: classid 1:6 drr quantum 700',
+    'qdisc add dev eth0 parent 1:2 handle 20: sfq',
+    'class del dev eth0 classid 1:1',
+    'class del dev eth0 classid 1:1',
+  ),
+
+  story('drr', '', klass('parent 1: classid 1:1 drr'), klass('parent 1:1 classid 1:11 drr')),
+  story('drr', '', klass('parent 1: classid 1:4 htb rate 1mbit')),
+
+  ...roots(
+    'codel',
+    '',
+    'limit 100',
+    'target 4ms interval 30ms ecn',
+    'noecn',
+    'ce_threshold 1ms',
+    'limit 0',
+    'target 5',
+    'interval x',
+  ),
+  story('codel', '', change('codel target 2ms'), change('codel limit 50 ecn'), change('codel noecn')),
+
+  ...roots(
+    'fq_codel',
+    '',
+    'limit 100',
+    'flows 16',
+    'flows 0',
+    'flows 100000',
+    'quantum 300',
+    'target 4ms interval 30ms',
+  ),
+  ...roots(
+    'fq_codel',
+    'noecn',
+    'ecn ce_threshold 1ms',
+    'memory_limit 4mb',
+    'drop_batch 8',
+    'ce_threshold_selector 0x1/0x3',
+    'quantum 100',
+  ),
+  story(
+    'fq_codel',
+    'flows 16',
+    change('fq_codel target 2ms'),
+    change('fq_codel flows 32'),
+    change('fq_codel limit 50 noecn'),
+  ),
+
+  ...roots(
+    'fq',
+    '',
+    'limit 100',
+    'flow_limit 10',
+    'buckets 256',
+    'buckets 300',
+    'quantum 3000 initial_quantum 9000',
+    'maxrate 1mbit',
+  ),
+  ...roots(
+    'fq',
+    'nopacing',
+    'pacing',
+    'low_rate_threshold 1mbit',
+    'refill_delay 20ms',
+    'orphan_mask 255',
+    'ce_threshold 1ms',
+    'horizon 2s',
+  ),
+  ...roots(
+    'fq',
+    'horizon 2s horizon_cap',
+    'horizon_drop',
+    'timer_slack 20us',
+    'defrate 1mbit',
+    'quantum 0',
+    'initial_quantum 1mb',
+  ),
+  story('fq', '', change('fq maxrate 2mbit'), change('fq limit 50')),
+
+  ...roots(
+    'netem',
+    '',
+    'delay 100ms',
+    'delay 100ms 10ms',
+    'delay 100ms 10ms 25%',
+    'delay 100ms 20ms distribution normal',
+  ),
+  ...roots(
+    'netem',
+    'loss 10%',
+    'loss 10% 25%',
+    'loss random 1%',
+    'loss gemodel 1% 10% 70% 0.1%',
+    'loss state 1% 10% 70% 0.1%',
+  ),
+  ...roots(
+    'netem',
+    'duplicate 1%',
+    'corrupt 0.1%',
+    'reorder 25%',
+    'delay 10ms reorder 25% 50%',
+    'delay 10ms reorder 25% gap 5',
+  ),
+  ...roots(
+    'netem',
+    'rate 1mbit',
+    'rate 1mbit 20',
+    'rate 1mbit 20 48 5',
+    'limit 10',
+    'slot 1ms',
+    'slot 1ms 2ms packets 5 bytes 3000',
+  ),
+  ...roots(
+    'netem',
+    'loss 101%',
+    'loss',
+    'delay x',
+    'delay 10ms distribution odd',
+    'distribution normal',
+    'loss 5% ecn',
+    'ecn',
+    'gap 5',
+  ),
+  story(
+    'netem',
+    'delay 100ms',
+    change('netem delay 50ms loss 1%'),
+    'qdisc add dev eth0 parent 1:1 handle 2: tbf rate 1mbit burst 10kb limit 10kb',
+  ),
+
+  ...roots(
+    'htb',
+    '',
+    'default 30',
+    'default 0x30',
+    'r2q 20',
+    'r2q 0',
+    'direct_qlen 5',
+    'default 1:30',
+    'debug 1',
+    'offload',
+    'rate 1mbit',
+  ),
+  story(
+    'htb',
+    'default 30',
+    klass('parent 1: classid 1:1 htb rate 6mbit burst 15k'),
+    klass('parent 1:1 classid 1:10 htb rate 5mbit burst 15k'),
+    klass('parent 1:1 classid 1:20 htb rate 3mbit ceil 6mbit burst 15k prio 2'),
+    klass('parent 1:1 classid 1:30 htb rate 1kbit ceil 6mbit burst 15k cburst 3k quantum 1600'),
+    klass('parent 1:1 classid 1:40 htb'),
+    klass('parent 1:1 classid 1:40 htb ceil 1mbit'),
+    klass('parent 1:1 classid 1:40 htb rate 2mbit ceil 1mbit'),
+    klass('parent 1:9 classid 1:40 htb rate 2mbit'),
+    klass('parent 1:1 classid 1:10 htb rate 2mbit'),
+    klass('parent 1:1 classid 1:60 htb rate 1mbit overhead 14 mpu 64 linklayer atm'),
+    'qdisc add dev eth0 parent 1:10 handle 10: pfifo limit 5',
+    'class change dev eth0 parent 1:1 classid 1:20 htb rate 4mbit',
+    'class del dev eth0 classid 1:1',
+    'class del dev eth0 classid 1:20',
+    'class del dev eth0 classid 1:77',
+  ),
+
+  story('htb', '', klass('parent 1: classid 1:50 htb rate 1mbit prio 8')),
+
+  ...roots('hfsc', '', 'default 1'),
+  ...roots('ingress', ''),
+  {
+    kind: 'ingress',
+    lines: [
+      'qdisc add dev eth0 ingress',
+      'qdisc add dev eth0 ingress',
+      'qdisc del dev eth0 ingress',
+      'qdisc del dev eth0 ingress',
+    ],
+  },
+  { kind: 'clsact', lines: ['qdisc add dev eth0 clsact', 'qdisc add dev eth0 ingress'] },
+  ...roots('mq', ''),
+  ...roots('mqprio', '', 'num_tc 1 queues 1@0 hw 0'),
+  ...roots('nothing', ''),
+
+  // The language itself.
+  {
+    kind: 'pfifo',
+    lines: [
+      'qdisc add dev eth0',
+      'qdisc add dev eth9 root pfifo',
+      'qdisc add root pfifo',
+      'qdisc change dev eth0 root pfifo limit 5',
+      'qdisc del dev eth0 root',
+      'qdisc replace dev eth0 root pfifo limit 5',
+      'qdisc replace dev eth0 root bfifo limit 500',
+      'qdisc add dev eth0 root pfifo limit 6',
+      'qdisc replace dev eth0 root handle 5: pfifo limit 6',
+      'qdisc replace dev eth0 root handle 0: pfifo limit 7',
+      'qdisc replace dev eth0 root handle fffff: pfifo',
+      'qdisc replace dev eth0 root handle x: pfifo',
+      'qdisc replace dev eth0 root root pfifo',
+      'qdisc replace dev eth0 root handle 5:1 pfifo',
+      'qdisc frobnicate dev eth0 root pfifo',
+      'qdisc add dev eth0 parent 5:1 pfifo',
+      'qdisc del dev eth0 root handle 6:',
+      'qdisc del dev eth0 root handle 5:',
+      'qdisc del dev eth0 root',
+    ],
+  },
+];
