@@ -68,6 +68,8 @@ export class HtbClasses {
   private buffers = new Float64Array(0);
   private cbuffers = new Float64Array(0);
   private paid = new Float64Array(0);
+  /** 1: its packets count for their own bytes, with no overhead, mpu or cells. */
+  private plain = new Uint8Array(0);
   private readonly free: number[] = [];
 
   /** Slots there are, taken or not. */
@@ -108,6 +110,7 @@ export class HtbClasses {
   setRates(slot: number, rates: HtbRates): void {
     this.rates[slot] = rates;
     this.quanta[slot] = rates.quantum;
+    this.plain[slot] = rates.overhead === 0 && rates.mpu === 0 && rates.linklayer === 'ethernet' ? 1 : 0;
     this.prios[slot] = rates.prio;
     this.nsPerByte[slot] = 1e9 / rates.rate;
     this.nsPerByteCeil[slot] = 1e9 / rates.ceil;
@@ -147,8 +150,8 @@ export class HtbClasses {
     while (modes[slot] === MAY_BORROW && parents[slot] !== NONE && mask !== 0) {
       const parent = parents[slot];
       let fresh = 0;
-      for (let prio = 0; prio < PRIOS; prio++) {
-        if ((mask & (1 << prio)) === 0) continue;
+      for (let left = mask; left !== 0; left &= left - 1) {
+        const prio = lowest(left);
         const ring = feedOf(parent, prio);
         if (rings.isEmpty(ring)) fresh |= 1 << prio;
         rings.add(ring, slot * PRIOS + prio);
@@ -159,8 +162,10 @@ export class HtbClasses {
     }
     if (modes[slot] !== CAN_SEND || mask === 0) return;
     const level = levels[slot];
-    for (let prio = 0; prio < PRIOS; prio++)
-      if ((mask & (1 << prio)) !== 0) rings.add(level * PRIOS + prio, slot * PRIOS + prio);
+    for (let left = mask; left !== 0; left &= left - 1) {
+      const prio = lowest(left);
+      rings.add(level * PRIOS + prio, slot * PRIOS + prio);
+    }
     rowMasks[level] |= mask;
   }
 
@@ -172,8 +177,8 @@ export class HtbClasses {
     while (modes[slot] === MAY_BORROW && parents[slot] !== NONE && mask !== 0) {
       const parent = parents[slot];
       let ended = 0;
-      for (let prio = 0; prio < PRIOS; prio++) {
-        if ((mask & (1 << prio)) === 0) continue;
+      for (let left = mask; left !== 0; left &= left - 1) {
+        const prio = lowest(left);
         const ring = feedOf(parent, prio);
         rings.remove(ring, slot * PRIOS + prio);
         if (rings.isEmpty(ring)) ended |= 1 << prio;
@@ -184,8 +189,8 @@ export class HtbClasses {
     }
     if (modes[slot] !== CAN_SEND) return;
     const level = levels[slot];
-    for (let prio = 0; prio < PRIOS; prio++) {
-      if ((mask & (1 << prio)) === 0) continue;
+    for (let left = mask; left !== 0; left &= left - 1) {
+      const prio = lowest(left);
       const ring = level * PRIOS + prio;
       rings.remove(ring, slot * PRIOS + prio);
       if (rings.isEmpty(ring)) rowMasks[level] &= ~(1 << prio);
@@ -225,7 +230,7 @@ export class HtbClasses {
   charge(leaf: number, level: number, packetBytes: number, now: Float64Array): void {
     const { levels, parents, tokens, ctokens, paid, buffers, cbuffers } = this;
     for (let slot = leaf; slot !== NONE; slot = parents[slot]) {
-      const bytes = wireBytes(packetBytes, this.rates[slot]!);
+      const bytes = this.plain[slot] === 1 ? packetBytes : wireBytes(packetBytes, this.rates[slot]!);
       const gained = Math.min(now[0] - paid[slot], LONGEST_NS);
       paid[slot] = now[0];
       let left = Math.min(tokens[slot] + gained, buffers[slot]);
@@ -267,10 +272,18 @@ export class HtbClasses {
       modes[slot] = mode;
       if (mask !== 0) this.join(slot);
     }
-    waiting.remove(slot);
-    if (mode === CAN_SEND) return;
+    if (mode === CAN_SEND) {
+      waiting.remove(slot);
+      return;
+    }
     const debt = mode === CANT_SEND ? -ctokens[slot] : -tokens[slot];
-    waiting.times[slot] = Math.max(now[0] + 1, Math.ceil(now[0] + debt));
+    const time = Math.max(now[0] + 1, Math.ceil(now[0] + debt));
+    // One that waits longer than it was to is looked at when that time comes, and waits on: cheaper than to move it each time.
+    if (waiting.has(slot)) {
+      if (waiting.times[slot] <= time) return;
+      waiting.remove(slot);
+    }
+    waiting.times[slot] = time;
     waiting.add(slot);
   }
 
@@ -294,6 +307,9 @@ export class HtbClasses {
     this.parents = int32(this.parents, size, NONE);
     for (const name of ['levels', 'prios', 'families', 'modes', 'active'] as const)
       this[name] = int32(this[name], size, 0);
+    const plain = new Uint8Array(size);
+    plain.set(this.plain);
+    this.plain = plain;
     for (const name of FLOATS) this[name] = float64(this[name], size);
     this.deficits = float64(this.deficits, size * LEVELS);
     this.rings.grow((LEVELS + size) * PRIOS, size * PRIOS);
@@ -330,6 +346,11 @@ function float64(from: Float64Array, length: number): Float64Array<ArrayBuffer> 
   const to = new Float64Array(length);
   to.set(from);
   return to;
+}
+
+/** The lowest bit that is set. */
+function lowest(mask: number): number {
+  return 31 - Math.clz32(mask & -mask);
 }
 
 /** The ring of an inner class's children that borrow from it; those of the rows come first. */

@@ -14,12 +14,15 @@ export class Rings {
   private firsts: Int32Array;
   private next: Int32Array;
   private previous: Int32Array;
+  /** Who left a ring in its turn, and has it again when it is back before anybody else was asked for. */
+  private lost: Int32Array;
 
   constructor(rings: number, members: number) {
     this.turns = new Int32Array(rings).fill(NONE);
     this.firsts = new Int32Array(rings).fill(NONE);
     this.next = new Int32Array(members).fill(NONE);
     this.previous = new Int32Array(members).fill(NONE);
+    this.lost = new Int32Array(rings).fill(NONE);
   }
 
   grow(rings: number, members: number): void {
@@ -27,6 +30,7 @@ export class Rings {
     this.firsts = grown(this.firsts, rings);
     this.next = grown(this.next, members);
     this.previous = grown(this.previous, members);
+    this.lost = grown(this.lost, rings);
   }
 
   isEmpty(ring: number): boolean {
@@ -35,6 +39,7 @@ export class Rings {
 
   /** Whose turn it is. */
   turn(ring: number): number {
+    this.lost[ring] = NONE;
     return this.turns[ring];
   }
 
@@ -54,10 +59,12 @@ export class Rings {
     previous[member] = last;
     next[member] = first;
     previous[first] = member;
+    if (this.lost[ring] === member) turns[ring] = member;
   }
 
   remove(ring: number, member: number): void {
     const { turns, firsts, next, previous } = this;
+    if (turns[ring] === member) this.lost[ring] = member;
     if (next[member] === member) {
       turns[ring] = NONE;
       firsts[ring] = NONE;
@@ -84,6 +91,7 @@ export class Rings {
     this.firsts.fill(NONE);
     this.next.fill(NONE);
     this.previous.fill(NONE);
+    this.lost.fill(NONE);
   }
 }
 

@@ -1,6 +1,6 @@
 // pfifo_fast, Linux's default discipline for decades: three FIFO bands, served strictly in order; the priority of a
-// packet picks its band by the priomap. After tc-pfifo_fast(8). One length limit for all bands together, as the
-// original had it (txqueuelen).
+// packet picks its band by the priomap. After tc-pfifo_fast(8). Each band has room for
+// txqueuelen packets (Linux 4.16 and later; before, all bands together had).
 //
 //   priority   0 1 2 3 4 5 6 7 8 9 ...     band 0 ─► first
 //   band       1 2 2 2 1 2 0 0 1 1 ...     band 1 ─► when band 0 is empty
@@ -25,21 +25,23 @@ export class PfifoFast implements Qdisc {
   private readonly limit: number;
   private readonly heads: (Mbuf | null)[] = [null, null, null];
   private readonly tails: (Mbuf | null)[] = [null, null, null];
+  private readonly lengths = new Int32Array(BANDS);
   /** The band of the packet that peek showed, which goes before those that came to higher bands since. */
   private shown = NONE;
 
-  /** `limit`: packets in all bands together. */
+  /** `limit`: packets in each band (txqueuelen). */
   constructor(limit: number) {
     this.limit = limit;
   }
 
   enqueue(m: Mbuf, drop: (m: Mbuf) => void): void {
-    if (this.length >= this.limit) {
+    const band = PRIOMAP[m.priority & 15];
+    if (this.lengths[band] >= this.limit) {
       this.stats.drops++;
       drop(m);
       return;
     }
-    const band = PRIOMAP[m.priority & 15];
+    this.lengths[band]++;
     m.nextPacket = null;
     const tail = this.tails[band];
     if (tail === null) this.heads[band] = m;
@@ -59,6 +61,7 @@ export class PfifoFast implements Qdisc {
     if (m.nextPacket === null) this.tails[band] = null;
     m.nextPacket = null;
     this.length--;
+    this.lengths[band]--;
     this.backlog -= m.packetLength;
     return m;
   }

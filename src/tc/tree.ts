@@ -92,13 +92,21 @@ export class DeviceTc {
       if (other !== null) throw refused('Invalid handle', `${name(other)} has that handle already`);
       this.create(verb, parent, handle, kind, words);
     } else if (old === null) this.create(verb, parent, handle, kind, words);
+    else if (
+      kind !== null &&
+      kind.name !== old.kind.name &&
+      handle === 0 &&
+      verb !== 'change' &&
+      verb !== 'link'
+    )
+      // Linux lets `add` replace a discipline of another kind, when no handle is named.
+      this.create(verb, parent, 0, kind, words);
     else if (verb === 'add')
       throw refused(
         'Exclusivity flag on, cannot modify',
         `${name(old)} is there: change or replace would be right`,
       );
     else if (kind === null || kind.name === old.kind.name) this.change(old, words);
-    else if (verb === 'replace' && handle === 0) this.create(verb, parent, 0, kind, words);
     else throw refused('Invalid qdisc name: must match existing qdisc', `${name(old)} is there`);
   }
 
@@ -140,6 +148,8 @@ export class DeviceTc {
       return;
     }
     if (qdisc instanceof Ingress) {
+      const old = this.nodes.get(INGRESS_HANDLE)?.qdisc;
+      if (old instanceof Ingress) old.detach(this.device);
       qdisc.attach(this.device);
       return;
     }

@@ -143,7 +143,8 @@ test.runIf(live)('htb: three classes that come and go, and borrow', () => {
   );
   expectAlike('htb 8 Mbit/s, rates 2, 3 and 1', compare(arrivals, out, ours), {
     inversions: 0.02,
-    onlyOne: 0.05,
+    // Half of what comes is dropped: which ones turns on microseconds, how many does not.
+    onlyOne: 0.5,
     windowMean: 0.03,
   });
 });

@@ -40,6 +40,8 @@ const POLICE_WORDS = [
   ...VERDICT_WORDS,
 ] as const;
 
+const LINKLAYERS = ['ethernet', 'atm', 'adsl'] as const;
+
 /** For whom: the device whose filter it is, and whether it is one of packets that come in. */
 export interface ActionPlace {
   tc: Tc;
@@ -152,7 +154,7 @@ function readPoliceWord(
       options[word] = words.size(word);
       return;
     case 'linklayer':
-      options.linklayer = words.oneOf(['ethernet', 'atm', 'adsl'], word);
+      options.linklayer = words.oneOf(LINKLAYERS, word);
       return;
     case 'index':
       words.whole(word, 1);
