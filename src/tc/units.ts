@@ -104,12 +104,6 @@ export function printTime(ns: number): string {
   return `${Math.floor(ns / 1e3)}us`;
 }
 
-/** The same for those that iproute2 keeps in ns. */
-export function printTimeNs(ns: number): string {
-  if (ns >= 1e6) return printTime(ns);
-  return ns >= 1e3 ? `${digits(ns / 1e3)}us` : `${ns}ns`;
-}
-
 /** 0.125 as `12.5%`. */
 export function printPercent(part: number): string {
   return `${shortest(part * 100, 6)}%`;

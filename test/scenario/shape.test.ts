@@ -139,9 +139,9 @@ test.runIf(live)(
         `qdisc add dev right parent 1:10 ${leaf}`,
       );
       const busy = iperf(6, '-P', '16');
-    // Until TCP has filled what there is to fill; one alone leaves slow start too early (HyStart).
-    await new Promise((resolve) => setTimeout(resolve, 3000));
-    const [times] = await Promise.all([pings(25, 0.1), busy]);
+      // Until TCP has filled what there is to fill; one alone leaves slow start too early (HyStart).
+      await new Promise((resolve) => setTimeout(resolve, 3000));
+      const [times] = await Promise.all([pings(25, 0.1), busy]);
       const report = await box.end();
       expect(report.conservation.vanished).toEqual([]);
       return median(times);
