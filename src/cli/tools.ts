@@ -1,6 +1,7 @@
 // `softnet mount`, `ifconfig`, `nicinfo`, `netstat`: the QNX tools against a lab that runs in another process, and `softnet labs`,
 // which lists those. What is not one of our own options reaches the tool as it stands.
 
+import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { askLab, ControlClientError } from '../lab/server/control-client.ts';
 import {
@@ -10,6 +11,7 @@ import {
   runningLabs,
 } from '../lab/server/control-folder.ts';
 import type { toolHosts } from '../lab/tools.ts';
+import { numberedLines, splitLine } from '../tc/words.ts';
 import { EXIT_OK, type Io, UserError } from './io.ts';
 import { table } from './tables.ts';
 
@@ -37,16 +39,66 @@ export async function toolCommand(
 ): Promise<number> {
   return userErrors(async () => {
     const lab = chooseLab(await runningLabs(controlFolder()), options.lab);
-    const answer = await askLab(lab.path, { host: options.host ?? null, argv: [tool, ...args] });
-    if (!answer.ok) {
-      const { error, errno } = answer;
-      if (options.json === true) io.out(`${JSON.stringify({ error, errno })}\n`);
-      throw new UserError(error);
-    }
-    if (options.json === true) io.out(`${JSON.stringify(answer.json ?? null)}\n`);
-    else if (answer.text !== '') io.out(`${answer.text}\n`);
+    const ask = (words: readonly string[]) => askTool(io, lab, [tool, ...words], options);
+    const batch = tool === 'tc' ? batchOf(args) : null;
+    if (batch === null) await ask(args);
+    else await runBatch(io, batch, ask);
     return EXIT_OK;
   });
+}
+
+async function askTool(io: Io, lab: LabSocket, argv: string[], options: ToolOptions): Promise<void> {
+  const answer = await askLab(lab.path, { host: options.host ?? null, argv });
+  if (!answer.ok) {
+    const { error, errno } = answer;
+    if (options.json === true) io.out(`${JSON.stringify({ error, errno })}\n`);
+    throw new UserError(error);
+  }
+  if (options.json === true) io.out(`${JSON.stringify(answer.json ?? null)}\n`);
+  else if (answer.text !== '') io.out(`${answer.text}\n`);
+}
+
+/** `tc -batch FILE`, with -force to go on after a line that was refused. */
+interface Batch {
+  file: string;
+  force: boolean;
+}
+
+function batchOf(args: readonly string[]): Batch | null {
+  const at = args.findIndex((word) => word === '-b' || word === '-batch' || word === '--batch');
+  if (at < 0) return null;
+  const file = args[at + 1];
+  if (file === undefined) throw new UserError('-batch wants a file of tc lines: softnet tc -batch tree.tc');
+  return { file, force: args.includes('-force') };
+}
+
+async function runBatch(
+  io: Io,
+  { file, force }: Batch,
+  ask: (words: readonly string[]) => Promise<void>,
+): Promise<void> {
+  let failed = 0;
+  for (const { line, number } of numberedLines(readText(file))) {
+    try {
+      const words = splitLine(line);
+      await ask(words[0] === 'tc' ? words.slice(1) : words);
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      const message = `${file}:${number}: ${error.message}`;
+      if (!force) throw new UserError(message);
+      io.err(`${message}\n`);
+      failed++;
+    }
+  }
+  if (failed > 0) throw new UserError(`${file}: ${failed} of its lines were refused`);
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new UserError((error as Error).message);
+  }
 }
 
 export async function labsCommand(io: Io, options: { json?: boolean }): Promise<number> {
@@ -163,6 +215,7 @@ const TOOLS: readonly ToolHelp[] = [
       'softnet tc qdisc add dev eth0 root handle 1: htb default 30',
       'softnet tc class add dev eth0 parent 1: classid 1:30 htb rate 10mbit',
       'softnet tc qdisc replace dev eth0 root netem help      # the words of a kind',
+      'softnet tc -batch tree.tc                              # -force: on after a line that was refused',
     ],
   },
 ];

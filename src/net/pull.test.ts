@@ -169,15 +169,15 @@ test('in a softirq some are gathered for one call: the order they came in, and n
   machine.process(() => device.setRootQdisc(new PfifoFast(5)));
   burst(20);
   expect([it.taken, calls]).toEqual([Array.from({ length: 20 }, (_, i) => i), 1]);
-  // The driver takes seven; of those left the discipline keeps its five, urgent ones first.
+  // The driver takes seven; of those left the discipline keeps five in each band, urgent ones first.
   it.taken.length = 0;
   room = 7;
   burst(20);
-  expect([it.taken, device.queued]).toEqual([[0, 1, 2, 3, 4, 5, 6], 5]);
-  expect(device.dropReport()).toEqual({ QDISC_DROP: 8 });
+  expect([it.taken, device.queued]).toEqual([[0, 1, 2, 3, 4, 5, 6], 10]);
+  expect(device.dropReport()).toEqual({ QDISC_DROP: 3 });
   room = Infinity;
   machine.process(() => device.txQueues[0].wake());
-  expect(it.taken.slice(7)).toEqual([7, 9, 11, 8, 10]);
+  expect(it.taken.slice(7)).toEqual([7, 9, 11, 13, 15, 8, 10, 12, 14, 16]);
   expect(conservation(device).text).toBe('');
 });
 

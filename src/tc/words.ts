@@ -143,8 +143,13 @@ export function splitLine(line: string): string[] {
 
 /** The lines of a text as `tc -batch` takes it: without comments and empty ones. */
 export function batchLines(text: string): string[] {
+  return numberedLines(text).map(({ line }) => line);
+}
+
+/** The same with their numbers, from 1. */
+export function numberedLines(text: string): { line: string; number: number }[] {
   return text
     .split('\n')
-    .map((line) => line.replace(/(^|\s)#.*/, '').trim())
-    .filter((line) => line !== '');
+    .map((line, i) => ({ line: line.replace(/(^|\s)#.*/, '').trim(), number: i + 1 }))
+    .filter(({ line }) => line !== '');
 }
