@@ -14,7 +14,7 @@ const REAL_TIME = [
   'src/chips/i8255x/qemu.test.ts',
   'src/scenario/{iopkt,qemu}.test.ts',
   'test/qdisc/kernel-*.test.ts',
-  'test/scenario/{cli,guest,hostile,ipxe-boot,linux-*,network-boot,restore,shape,shim-scenarios,tools-cli,v86-cards}.test.ts',
+  'test/scenario/{cli,guest,hostile,ipxe-boot,linux-*,network-boot,restore,shape,shim-scenarios,tc-cli,tools-cli,v86-cards}.test.ts',
 ];
 
 export default defineConfig({
