@@ -13,7 +13,7 @@ const REAL_TIME = [
   'src/lab/server/*.test.ts',
   'src/chips/i8255x/qemu.test.ts',
   'src/scenario/{iopkt,qemu}.test.ts',
-  'test/qdisc/kernel-*.test.ts',
+  'test/qdisc/*.test.ts',
   'test/scenario/{cli,guest,hostile,ipxe-boot,linux-*,network-boot,restore,shape,shim-scenarios,tc-cli,tools-cli,v86-cards}.test.ts',
 ];
 
