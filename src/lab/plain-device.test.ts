@@ -70,6 +70,16 @@ test('what a cable damages is dropped and counted by reason; a cable that flaps 
   expect(report.conservation.vanished).toEqual([]);
 });
 
+test('several transmit queues share a slow cable on a CPU that counts its time', () => {
+  const text = boxLab({ right: ', rate: 10Mbit', profile: 'x86-desktop', traffic: `${PINGS}, ${FLOOD}` });
+  const { report } = runLab(
+    text.replace('name: out, chip: none', 'name: out, chip: none, queues: 4'),
+    200 * MS,
+  );
+  expect(report.hosts.box.devices.out.tx.packets).toBeGreaterThan(100);
+  expect(report.conservation.vanished).toEqual([]);
+});
+
 test('several transmit queues share the cable', () => {
   const text = boxLab({ right: ', rate: 10Mbit', traffic: `${PINGS}, ${FLOOD}` });
   const { report, lab } = runLab(

@@ -11,7 +11,7 @@ import { copyBytes } from '../kernel/copy.ts';
 import { IrqLine } from '../kernel/irq.ts';
 import type { Mbuf } from '../mbuf/mbuf.ts';
 import { NETDEV_TX_BUSY, NETDEV_TX_OK, NETIF_F_SG, NetDevice, type NetDeviceOps } from '../net/device.ts';
-import { ETH_HLEN } from '../net/ether.ts';
+import { ETH_HLEN, VLAN_HLEN } from '../net/ether.ts';
 import type { DeviceLayer } from '../net/layer.ts';
 import { Napi } from '../net/napi.ts';
 import { FRAME_START, type Frame } from '../wire/frame.ts';
@@ -21,8 +21,6 @@ import { type CardBooks, nonZero } from './card-books.ts';
 
 /** Frames that wait to be taken in. */
 export const PLAIN_RING = 512;
-/** A VLAN tag makes so many bytes more of the longest frame. */
-const VLAN_HLEN = 4;
 const FAILED = TX_RETRY | TX_LATE_COLLISION | TX_NO_CARRIER;
 /** A line of its own, beside those of the interrupt controller. */
 const OWN_LINE = 32;
@@ -161,6 +159,9 @@ export class PlainDevice implements Station {
   // ---- out
 
   private startXmit(m: Mbuf, queue: number): boolean {
+    const { cpu } = this.layer.machine;
+    // Here, since no CPU runs when the cable asks for the next; and first, since others may have their turn meanwhile.
+    cpu.charge((cpu.profile.copyByte * m.packetLength) | 0);
     if (this.slots[queue] !== null) return NETDEV_TX_BUSY;
     this.slots[queue] = m;
     if (this.sending < 0) this.send(queue);
@@ -173,7 +174,6 @@ export class PlainDevice implements Station {
     const m = this.slots[queue]!;
     const { machine } = this.layer;
     const frame = this.medium.pool.get(m.packetLength);
-    machine.cpu.charge((machine.cpu.profile.copyByte * m.packetLength) | 0);
     let at = FRAME_START;
     for (let part: Mbuf | null = m; part !== null; part = part.next) {
       copyBytes(machine.memory, part.data, frame, at, part.length);

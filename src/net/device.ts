@@ -294,6 +294,8 @@ export class NetDevice {
   restoreDefaultQdisc(): void {
     const { defaultQdisc } = this;
     this.setRootQdisc(null);
+    this.tcToQueues = [];
+    this.prioToTc.fill(0);
     if (defaultQdisc === null) return;
     for (const queue of this.txQueues) queue.qdisc = defaultQdisc(this.txQueueLength);
   }

@@ -20,6 +20,10 @@ export const ETH_P_ARP = 0x0806;
 export const ETH_P_IPX = 0x8137;
 /** @public */
 export const ETH_P_IPV6 = 0x86dd;
+/** VLAN tags, of 802.1Q and 802.1ad; they take four bytes. */
+export const ETH_P_8021Q = 0x8100;
+export const ETH_P_8021AD = 0x88a8;
+export const VLAN_HLEN = 4;
 /** Pseudo types, as Linux numbers them: raw IPX in 802.3, every packet, 802.2 frames. */
 export const ETH_P_802_3 = 0x0001;
 /** @public */

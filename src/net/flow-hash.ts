@@ -5,11 +5,8 @@
 // public domain). Nothing behind the packet's first member is read: what is cut off there is hashed with less.
 
 import type { Mbuf } from '../mbuf/mbuf.ts';
-import { ETH_HLEN, ETH_P_IP, ETH_P_IPV6 } from './ether.ts';
+import { ETH_HLEN, ETH_P_8021AD, ETH_P_8021Q, ETH_P_IP, ETH_P_IPV6, VLAN_HLEN } from './ether.ts';
 
-const ETH_P_8021Q = 0x8100;
-const ETH_P_8021AD = 0x88a8;
-const VLAN_HLEN = 4;
 const MOST_TAGS = 2;
 const IPV4_HLEN = 20;
 const IPV6_HLEN = 40;

@@ -23,7 +23,15 @@ import {
   DROP_PKT_TOO_SMALL,
   DROP_UNHANDLED_PROTO,
 } from './drop-reason.ts';
-import { ETH_HLEN, ETH_P_802_2, ETH_P_802_3, ETH_P_802_3_MIN } from './ether.ts';
+import {
+  ETH_HLEN,
+  ETH_P_802_2,
+  ETH_P_802_3,
+  ETH_P_802_3_MIN,
+  ETH_P_8021AD,
+  ETH_P_8021Q,
+  VLAN_HLEN,
+} from './ether.ts';
 import { type PacketType, PacketTypes, PTYPE_HASH_SIZE } from './packet-type.ts';
 import type { QdiscFactory } from './qdisc.ts';
 import { pickQueue } from './queue-pick.ts';
@@ -218,7 +226,8 @@ export class DeviceLayer {
     if (!device.up) device.drop(m, DROP_DEV_READY);
     else if (!device.carrier) device.drop(m, DROP_NO_CARRIER);
     else if (m.packetLength < ETH_HLEN) device.drop(m, DROP_PKT_TOO_SHORT);
-    else if (m.packetLength > device.mtu + ETH_HLEN && m.gsoSize === 0) device.drop(m, DROP_PKT_TOO_BIG);
+    else if (m.packetLength > device.mtu + ETH_HLEN && m.gsoSize === 0 && !this.fitsWithTag(m, device))
+      device.drop(m, DROP_PKT_TOO_BIG);
     else if (device.egress === null) {
       const { txQueues } = device;
       (txQueues.length === 1 ? txQueues[0] : pickQueue(device, m)).enqueue(m);
@@ -228,6 +237,14 @@ export class DeviceLayer {
       if (device.egress(m)) (device.txQueues[m.queue] ?? pickQueue(device, m)).enqueue(m);
     }
     cpu.bhEnable();
+  }
+
+  /** A VLAN tag may make it that much longer: a frame that a bridge passes on, say. */
+  private fitsWithTag(m: Mbuf, device: NetDevice): boolean {
+    const { u8 } = this.machine.memory;
+    if (m.packetLength > device.mtu + ETH_HLEN + VLAN_HLEN || m.length < ETH_HLEN) return false;
+    const type = (u8[m.data + 12] << 8) | u8[m.data + 13];
+    return type === ETH_P_8021Q || type === ETH_P_8021AD;
   }
 
   /**

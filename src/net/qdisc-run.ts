@@ -30,6 +30,8 @@ export class QdiscRun {
   scheduled = false;
   nextOutput: QdiscRun | null = null;
   protected running = false;
+  /** Reset, or given another discipline, while it ran: what the driver gives back then came before that. */
+  private cleared = false;
   /** Packets that came out and did not go, because the driver was busy or stopped; they go first. */
   private requeued: Mbuf | null = null;
   private requeuedLength = 0;
@@ -120,7 +122,7 @@ export class QdiscRun {
     this.running = true;
     if (this.lock !== null) this.touchLock(this.lock, this.device.layer.machine.cpu);
     this.send(m, qdisc, queue, null);
-    this.running = false;
+    this.endRun();
     // What came while the driver had this one.
     if (this.pending > 0) this.run();
   }
@@ -138,27 +140,34 @@ export class QdiscRun {
     if (qdisc === null || this.running) return;
     this.running = true;
     let quota = DEV_TX_WEIGHT;
-    let m = device.canTransmit && only?.stopped !== true ? this.next(qdisc) : null;
+    let m = device.canTransmit && only?.stopped !== true ? this.nextSendable(qdisc) : null;
     while (m !== null) {
       const queue = only ?? device.queueOf(m);
       // Nothing overtakes a packet whose queue is stopped: it waits in front of all.
       if (queue.stopped) {
-        this.requeue(m);
+        this.requeueAll(m);
         break;
       }
-      // Dequeued before its time, since only so the driver can be told for sure that another one follows.
-      const following = --quota > 0 && queue.hasRoomAfter(m) ? this.next(qdisc) : null;
+      // Dequeued before its time, and made as the device wants it, since only so the driver can be told for sure that it follows.
+      const following = --quota > 0 && queue.hasRoomAfter(m) ? this.nextSendable(qdisc) : null;
       device.xmitMore = following !== null && (only !== null || device.queueOf(following) === queue);
       if (!this.send(m, qdisc, queue, following)) break;
       if (following !== null && !(only ?? device.queueOf(following)).ready) {
-        this.requeue(following);
+        this.requeueAll(following);
         break;
       }
-      m = following ?? (quota > 0 && (only === null || only.ready) ? this.next(qdisc) : null);
+      m = following ?? (quota > 0 && (only === null || only.ready) ? this.nextSendable(qdisc) : null);
     }
     device.xmitMore = false;
+    this.endRun();
+    if (quota === 0 || this.qdisc !== qdisc) this.schedule();
+  }
+
+  private endRun(): void {
     this.running = false;
-    if (quota === 0) this.schedule();
+    if (!this.cleared) return;
+    this.cleared = false;
+    this.dropRequeued();
   }
 
   /** To the driver; false when it was busy: then the packet and the one that follows go first next time. */
@@ -167,7 +176,7 @@ export class QdiscRun {
     const rest = hardStartXmit(this.device, m, queue, stats);
     if (rest === null) return true;
     stats.requeues++;
-    if (following !== null) this.requeue(following);
+    if (following !== null) this.requeueAll(following);
     this.requeueAll(rest);
     // When nothing else will wake the queue, a little later.
     const { machine } = this.device.layer;
@@ -180,9 +189,14 @@ export class QdiscRun {
 
   /** Drops what waits, each with the reason QDISC_RESET. */
   reset(): void {
-    for (let m = this.takeRequeued(); m !== null; m = this.takeRequeued()) this.onReset(m);
+    if (this.running) this.cleared = true;
+    this.dropRequeued();
     this.qdisc?.reset(this.onReset);
     this.device.layer.machine.clock.cancel(this.watchdog);
+  }
+
+  private dropRequeued(): void {
+    for (let m = this.takeRequeued(); m !== null; m = this.takeRequeued()) this.onReset(m);
   }
 
   protected requeue(m: Mbuf): void {
@@ -220,6 +234,16 @@ export class QdiscRun {
       machine.clock.arm(this.watchdog, qdisc.nextTimeNs);
     }
     return m;
+  }
+
+  /** The next as the device wants it, perhaps a list of segments; those that no buffer is left for are gone. */
+  private nextSendable(qdisc: Qdisc): Mbuf | null {
+    const { device } = this;
+    for (let m = this.next(qdisc); m !== null; m = this.next(qdisc)) {
+      const ready = device.layer.makeSendable(m, device);
+      if (ready !== null) return ready;
+    }
+    return null;
   }
 
   private take(qdisc: Qdisc): Mbuf | null {

@@ -33,6 +33,7 @@ export function hardStartXmit(
     queue.release(cpu);
     if (!taken) {
       queue.busies++;
+      device.xmitMore = false;
       ready.nextPacket = rest;
       return ready;
     }
@@ -40,7 +41,10 @@ export function hardStartXmit(
       stats.packets++;
       stats.bytes += bytes;
     }
-    if (rest !== null && queue.stopped) return rest;
+    if (rest !== null && queue.stopped) {
+      device.xmitMore = false;
+      return rest;
+    }
     ready = rest;
   }
   return null;

@@ -26,6 +26,22 @@ test('a packet is refused with the reason: device down, no carrier, too short, t
   expect(device.offered).toBe(5);
 });
 
+test('a VLAN tag makes the longest frame four bytes longer', () => {
+  const { device, machine, packet, send, marks } = netMachine();
+  for (const [mark, bytes, type] of [
+    [1, 1518, 0x8100],
+    [2, 1518, 0x88a8],
+    [3, 1518, 0x0800],
+    [4, 1519, 0x8100],
+  ]) {
+    const m = packet(mark, bytes);
+    machine.memory.u8.set([type >> 8, type & 255], m.data + 12);
+    send(m);
+  }
+  expect(marks()).toEqual([1, 2]);
+  expect(device.dropReport()).toEqual({ PKT_TOO_BIG: 2 });
+});
+
 test('when the ring is full the queue stops, packets wait, and completion wakes it: order is kept', () => {
   const { nic, packet, send, marks, device, run } = netMachine({ txRing: 4, frameNs: 1000 });
   for (let i = 0; i < 10; i++) send(packet(i));

@@ -120,6 +120,21 @@ export class HtbClasses {
     this.ctokens[slot] = Math.min(this.ctokens[slot], this.cbuffers[slot]);
   }
 
+  /** setRates of a class that is there: what it owes stays, in bytes, and is paid at the new rates. A leaf must not be active. */
+  changeRates(slot: number, rates: HtbRates, now: Float64Array): void {
+    const { tokens, ctokens, nsPerByte, nsPerByteCeil, deficits } = this;
+    this.bringUpToDate(slot, now);
+    const before = nsPerByte[slot];
+    const beforeCeil = nsPerByteCeil[slot];
+    if (rates.quantum !== this.quanta[slot]) deficits.fill(0, slot * LEVELS, (slot + 1) * LEVELS);
+    this.setRates(slot, rates);
+    if (tokens[slot] < 0) tokens[slot] = Math.max(tokens[slot] * (nsPerByte[slot] / before), -LONGEST_NS);
+    if (ctokens[slot] < 0)
+      ctokens[slot] = Math.max(ctokens[slot] * (nsPerByteCeil[slot] / beforeCeil), -LONGEST_NS);
+    this.waiting.remove(slot);
+    this.renew(slot, now);
+  }
+
   /** 0: a leaf. The class must not be active. */
   setLevel(slot: number, level: number): void {
     this.levels[slot] = level;
@@ -252,13 +267,17 @@ export class HtbClasses {
     const { waiting } = this;
     while (waiting.length > 0 && waiting.times[waiting.first] <= now[0]) {
       const slot = waiting.first;
-      const gained = Math.min(now[0] - this.paid[slot], LONGEST_NS);
-      this.paid[slot] = now[0];
-      this.tokens[slot] = Math.min(this.tokens[slot] + gained, this.buffers[slot]);
-      this.ctokens[slot] = Math.min(this.ctokens[slot] + gained, this.cbuffers[slot]);
+      this.bringUpToDate(slot, now);
       waiting.remove(slot);
       this.renew(slot, now);
     }
+  }
+
+  private bringUpToDate(slot: number, now: Float64Array): void {
+    const gained = Math.min(now[0] - this.paid[slot], LONGEST_NS);
+    this.paid[slot] = now[0];
+    this.tokens[slot] = Math.min(this.tokens[slot] + gained, this.buffers[slot]);
+    this.ctokens[slot] = Math.min(this.ctokens[slot] + gained, this.cbuffers[slot]);
   }
 
   /** The mode that a class's tokens give it, now that they have changed. */

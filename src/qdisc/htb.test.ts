@@ -3,6 +3,7 @@ import { Random } from '../kernel/random.ts';
 import type { Mbuf } from '../mbuf/mbuf.ts';
 import { Htb } from './htb.ts';
 import type { HtbClassOptions } from './htb-options.ts';
+import { Tbf } from './tbf.ts';
 import { TestEnv } from './testing-env.ts';
 
 const never = (): never => {
@@ -253,6 +254,28 @@ test('a class that is owed its rate gets it, whoever borrows: 40 random trees', 
       expect((it.sent[10 + i] ?? 0) / rate, `seed ${seed} class ${i}`).toBeGreaterThan(0.98);
     });
   }
+});
+
+test('a class owes bytes, not time: from 1 kbit to 1 Gbit it does not wait for what it owed at the old rate', () => {
+  const { env, htb } = rig([[1, 0, { rate: 125 }]]);
+  htb.change({ default: 1 });
+  for (let i = 0; i < 5; i++) htb.enqueue(env.packet(1, 1500), never);
+  while (htb.dequeue(never) !== null);
+  expect(htb.nextTimeNs - env.time[0]).toBeGreaterThan(1e9);
+  htb.changeClass(1, { rate: 1000 * MBIT });
+  htb.dequeue(never);
+  expect(htb.nextTimeNs - env.time[0]).toBeLessThan(20_000);
+});
+
+test('a leaf that holds its packets back is asked once, however many classes there are', () => {
+  const { env, htb } = rig(Array.from({ length: 200 }, (_, i) => [i + 1, 0, { rate: MBIT }]));
+  const tbf = new Tbf(env, { rate: 1000, burst: 1600, limit: 50_000 });
+  htb.graft(1, tbf, never);
+  htb.change({ default: 1 });
+  for (let i = 0; i < 3; i++) htb.enqueue(env.packet(1, 1500), never);
+  expect(htb.dequeue(never)).not.toBeNull();
+  expect(htb.dequeue(never)).toBeNull();
+  expect(tbf.stats.overlimits).toBe(1);
 });
 
 test('packets of no class pass by, or go to the default class', () => {

@@ -160,7 +160,8 @@ export class Htb implements ClassfulQdisc {
     const rates = resolveClass(options, c.rates[slot], this.options.r2q);
     const wasActive = c.families[slot] === 0 && c.isActive(slot);
     if (wasActive) c.deactivate(slot);
-    c.setRates(slot, rates);
+    this.env.stamp(this.now, NOW);
+    c.changeRates(slot, rates, this.now);
     if (wasActive) c.activate(slot);
   }
 
@@ -183,8 +184,9 @@ export class Htb implements ClassfulQdisc {
     const slot = this.wanted(minor);
     if (this.classes_.families[slot] > 0)
       throw new RangeError(`htb: class ${minor.toString(16)} has classes below it, so no leaf`);
+    const old = this.children.graft(slot, qdisc, drop);
     this.classes_.deactivate(slot);
-    return this.children.graft(slot, qdisc, drop);
+    return old;
   }
 
   private becomeInner(slot: number, drop: (m: Mbuf) => void): void {
@@ -237,10 +239,12 @@ export class Htb implements ClassfulQdisc {
   private classify(m: Mbuf): number {
     const { classifier, classes_: c, handle } = this;
     let minor = classOfPriority(m, handle);
-    if (minor === 0) return NONE;
+    // A priority that names a class which is not there names none: the filters are asked.
+    if (minor > 0 && this.slotOf(minor) === NONE) minor = CLASS_NONE;
     // The filters of the discipline, then those of each inner class they lead to; the tree is LEVELS deep.
     let at = 0;
     for (let steps = 0; steps <= LEVELS; steps++) {
+      if (minor === 0) return NONE;
       if (minor !== CLASS_NONE) {
         const slot = this.slotOf(minor);
         if (slot === NONE) break;
@@ -295,14 +299,19 @@ export class Htb implements ClassfulQdisc {
   /** From the leaves of a row in turn, until one gives a packet. */
   private takeFrom(level: number, prio: number, drop: (m: Mbuf) => void): Mbuf | null {
     const { classes_: c, children, now } = this;
+    /** The first that held back what it has: when it is its turn again, all have been asked. */
+    let shy = NONE;
     for (let left = c.size; left > 0; left--) {
       const leaf = c.leafOf(level, prio);
-      if (leaf < 0) return null;
+      if (leaf < 0 || leaf === shy) return null;
       const m = children.dequeue(leaf, drop);
       const isEmpty = children.qdiscs[leaf].length === 0;
       if (m === null) {
-        if (isEmpty) c.deactivate(leaf);
-        else {
+        if (isEmpty) {
+          c.deactivate(leaf);
+          shy = NONE;
+        } else {
+          if (shy === NONE) shy = leaf;
           now[CHILD] = children.qdiscs[leaf].nextTimeNs;
           if (now[CHILD] > 0) this.askAgain(now, CHILD);
           c.endTurn(leaf, level, prio);

@@ -26,7 +26,7 @@ const USAGE =
 /** The traffic control of a machine: of each of its devices once. */
 export class Tc {
   private readonly layer: DeviceLayer;
-  private readonly devices = new Map<NetDevice, DeviceTc>();
+  private readonly devices = new WeakMap<NetDevice, DeviceTc>();
 
   constructor(layer: DeviceLayer) {
     this.layer = layer;

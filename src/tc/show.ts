@@ -3,7 +3,7 @@
 import type { QdiscStats } from '../net/qdisc.ts';
 import { Mq } from '../qdisc/mq.ts';
 import type { TcAnswer } from './command.ts';
-import { classId, formatClassId, TC_H_INGRESS, TC_H_ROOT } from './handle.ts';
+import { classId, formatClassId, TC_H_ROOT } from './handle.ts';
 import { Printer } from './printer.ts';
 import type { DeviceTc, QdiscNode } from './tree.ts';
 import { printSize } from './units.ts';
@@ -32,7 +32,7 @@ export function showQdiscs(trees: readonly DeviceTc[], options: ShowOptions): Tc
   const shown = trees.flatMap((tree) => {
     const nodes = tree.list();
     // A device without a discipline is shown too.
-    if (tree.device.rootQdisc === null && nodes.every(({ parent }) => parent !== TC_H_ROOT)) {
+    if (nodes.every(({ parent }) => parent !== TC_H_ROOT)) {
       const root = options.only === null || options.only === TC_H_ROOT ? [showNone(tree, options)] : [];
       return [
         ...root,
@@ -68,9 +68,11 @@ function showQdisc(tree: DeviceTc, node: QdiscNode, options: ShowOptions): Print
   if (!options.named) out.put(`dev ${device.name}`, 'dev', device.name);
   if (parent === TC_H_ROOT) {
     const users = device.txQueues.length + 1;
-    out.put('root', 'root', true).put(`refcnt ${users}`, 'refcnt', users);
+    out.put('root', 'root', true);
+    // mq and mqprio are nobody's but the device's, and one is not told.
+    if (!(qdisc instanceof Mq)) out.put(`refcnt ${users}`, 'refcnt', users);
   } else out.put(`parent ${formatClassId(parent)}`, 'parent', formatClassId(parent));
-  if (parent === TC_H_INGRESS) out.put('----------------');
+  if (kind.name === 'ingress') out.put('----------------');
   const own = new Printer(options.statistics, options.details);
   kind.print(own, qdisc);
   out.put(own.toString(), 'options', own.json);

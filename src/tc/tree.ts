@@ -11,7 +11,9 @@ import { deviceEnv } from '../net/device-env.ts';
 import { DROP_QDISC_RESET } from '../net/drop-reason.ts';
 import type { ClassfulQdisc, Qdisc, QdiscClass } from '../net/qdisc.ts';
 import { attachQdisc } from '../qdisc/attach.ts';
+import { FilterChain } from '../qdisc/filter/chain.ts';
 import { Ingress } from '../qdisc/ingress.ts';
+import { Mq } from '../qdisc/mq.ts';
 import {
   classId,
   formatClassId,
@@ -60,7 +62,7 @@ export class DeviceTc {
   /** The root; null: noqueue. One that nobody put there by tc has handle 0. */
   get root(): QdiscNode | null {
     const { rootQdisc } = this.device;
-    if (rootQdisc === null) return null;
+    if (rootQdisc === null) return defaultMq(this.device);
     for (const node of this.nodes.values()) if (node.qdisc === rootQdisc) return node;
     const kind = QDISC_KINDS.get(rootQdisc.kind);
     return kind === undefined ? null : { kind, qdisc: rootQdisc, handle: 0, parent: TC_H_ROOT };
@@ -71,7 +73,28 @@ export class DeviceTc {
     this.forgetLost();
     const { root } = this;
     const others = [...this.nodes.values()].filter((node) => node.qdisc !== root?.qdisc);
-    return root === null ? others : [root, ...others];
+    return root === null ? others : [root, ...this.unnamedLeaves(root), ...others];
+  }
+
+  /** The disciplines that mq's queues have of their own, which Linux shows, the last first. */
+  private unnamedLeaves({ qdisc: root, handle }: QdiscNode): QdiscNode[] {
+    if (!(root instanceof Mq)) return [];
+    const leaves = root.qdiscs.flatMap((qdisc, queue) => {
+      const kind = QDISC_KINDS.get(qdisc.kind);
+      if (kind === undefined || this.nodeOf(qdisc) !== null) return [];
+      return [{ kind, qdisc, handle: 0, parent: classId(handle, queue + 1) }];
+    });
+    return leaves.reverse();
+  }
+
+  private nodeOf(qdisc: Qdisc): QdiscNode | null {
+    for (const node of this.nodes.values()) if (node.qdisc === qdisc) return node;
+    return null;
+  }
+
+  /** What waits may go at other times now than those that the disciplines were to be asked at. */
+  private askAgain(): void {
+    for (const queue of this.device.txQueues) queue.schedule();
   }
 
   find(handle: number): QdiscNode | null {
@@ -82,7 +105,8 @@ export class DeviceTc {
   // ---- disciplines
 
   /** `parent`: TC_H_ROOT or a class. `handle`: 0 when the line names none. `kind`: null when it names none. */
-  set(verb: Verb, parent: number, handle: number, kind: QdiscKind | null, words: Words): void {
+  set(verb: Verb, parent: number, given: number, kind: QdiscKind | null, words: Words): void {
+    const handle = parent === TC_H_INGRESS ? INGRESS_HANDLE : given;
     const there = this.at(parent);
     const old = there !== null && there.handle !== 0 ? there : null;
     if (handle !== 0 && old?.handle !== handle) {
@@ -119,6 +143,7 @@ export class DeviceTc {
         `a ${kind.name} is replaced, not changed`,
       );
     attempt(() => change.call(kind, qdisc, options, this.drop));
+    this.askAgain();
   }
 
   private create(verb: Verb, parent: number, handle: number, kind: QdiscKind | null, words: Words): void {
@@ -140,6 +165,7 @@ export class DeviceTc {
     this.attach(parent, qdisc);
     this.nodes.set(major, { kind, qdisc, handle: major, parent });
     this.forgetLost();
+    this.askAgain();
   }
 
   private attach(parent: number, qdisc: Qdisc): void {
@@ -175,6 +201,7 @@ export class DeviceTc {
       attempt(() => owner.graft(minorOf(parent), this.plainFifo(), this.drop));
     }
     this.forgetLost();
+    this.askAgain();
   }
 
   private plainFifo(): Qdisc {
@@ -257,6 +284,7 @@ export class DeviceTc {
     if (now === null) attempt(() => spec.add(owner.qdisc, minor, above, options, this.drop));
     else attempt(() => spec.change(owner.qdisc, minor, options, this.drop));
     this.forgetLost();
+    this.askAgain();
   }
 
   deleteClass(id: number): void {
@@ -264,10 +292,16 @@ export class DeviceTc {
     const minor = minorOf(id);
     if (!owner.classes().some((one) => one.minor === minor))
       throw refused('No such file or directory', `there is no class ${formatClassId(id)}`);
+    if (owner.classifier instanceof FilterChain && owner.classifier.names(minor))
+      throw refused(
+        `${owner.kind.toUpperCase()} class in use`,
+        `a filter names ${formatClassId(id)}: it has to go first`,
+      );
     if (owner.deleteClass === undefined)
       throw refused('Operation not supported', `the classes of ${owner.kind} are there as long as it is`);
     attempt(() => owner.deleteClass!(minor, this.drop));
     this.forgetLost();
+    this.askAgain();
   }
 
   /** A number that no class of it has. */
@@ -286,6 +320,13 @@ export class DeviceTc {
       throw refused('Operation not supported', `classes cannot be added to ${kind.name}, or changed`);
     return kind.classes;
   }
+}
+
+/** A device with several queues and nothing above their disciplines: Linux has an mq 0: there. */
+function defaultMq({ txQueues }: NetDevice): QdiscNode | null {
+  const qdiscs = txQueues.flatMap(({ qdisc }) => qdisc ?? []);
+  if (qdiscs.length < 2 || qdiscs.length !== txQueues.length) return null;
+  return { kind: QDISC_KINDS.get('mq')!, qdisc: new Mq(qdiscs), handle: 0, parent: TC_H_ROOT };
 }
 
 export function isClassful(qdisc: Qdisc): qdisc is ClassfulQdisc {

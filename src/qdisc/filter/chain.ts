@@ -29,6 +29,8 @@ export interface Filter {
   readonly kind: string;
   /** Number of the filter among those of its pref. */
   readonly handle: number;
+  /** The class it names, `major << 16 | minor`; 0 or none: another each time, or none in particular. */
+  readonly id?: number;
   /** Lends the packet. Returns its class, `major << 16 | minor`, 0 for none in particular, or NO_MATCH. */
   match(m: Mbuf): number;
 }
@@ -57,6 +59,13 @@ export class FilterChain implements Classifier {
   get isEmpty(): boolean {
     for (const list of this.lists.values()) if (list.length > 0) return false;
     return true;
+  }
+
+  /** A filter names the class. */
+  names(minor: number): boolean {
+    for (const list of this.lists.values())
+      if (list.some(({ filter }) => ((filter.id ?? 0) & 0xffff) === minor)) return true;
+    return false;
   }
 
   list(at: number): readonly FilterEntry[] {

@@ -6,8 +6,9 @@ import { Ingress } from '../../qdisc/ingress.ts';
 import { formatClassId, majorOf, minorOf, TC_H_MIN_EGRESS, TC_H_MIN_INGRESS, TC_H_ROOT } from '../handle.ts';
 import { type DeviceTc, refused } from '../tree.ts';
 
-/** The first pref that tc gives by itself; the next ones are lower. */
+/** The first pref that is given to who names none, and where those begin: the next ones are lower. */
 const FIRST_PREF = 0xc000;
+const LEAST_PREF = 0x8000;
 
 /** Where filters hang: a discipline, or one of its classes. */
 export interface FilterPlace {
@@ -59,11 +60,12 @@ export function placeOf(tree: DeviceTc, parent: number): FilterPlace {
   };
 }
 
-/** Below the lowest that there is. */
+/** Below the lowest of those that were given before. */
 export function freePref({ chain, at }: FilterPlace): number {
-  const lowest = Math.min(FIRST_PREF + 1, ...chain.list(at).map(({ pref }) => pref));
-  if (lowest <= 1) throw refused('No space left on device', 'the prefs are used up: say which');
-  return lowest - 1;
+  const given = chain.list(at).filter(({ pref }) => pref >= LEAST_PREF);
+  const pref = Math.min(FIRST_PREF + 1, ...given.map((entry) => entry.pref)) - 1;
+  if (pref < LEAST_PREF) throw refused('No space left on device', 'the prefs are used up: say which');
+  return pref;
 }
 
 /** Filters of one pref share their kind and protocol. */

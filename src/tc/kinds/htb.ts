@@ -37,6 +37,8 @@ const classes = defineClasses<Htb, Partial<HtbClassOptions>>({
     const { rate } = options;
     if (now === null && rate === undefined) return words.fail('rate RATE');
     if (rate !== undefined) {
+      // tc sends all of them each time: what is not named goes back to its default.
+      options.prio ??= 0;
       options.ceil ??= rate;
       options.burst ??= Math.floor(rate / 1e9 + mtu[0]);
       options.cburst ??= Math.floor(options.ceil / 1e9 + mtu[0]);
