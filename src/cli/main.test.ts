@@ -340,7 +340,10 @@ describe('softnet check, with QEMU and guests', () => {
 describe('mistakes of the caller', () => {
   test.each([
     [['up', 'default', '--json', '--console'], '--console and --json both want standard output'],
-    [['sim', 'nowhere.yaml'], 'nowhere.yaml: no such file; the labs that come with softnet: bufferbloat, default, '],
+    [
+      ['sim', 'nowhere.yaml'],
+      'nowhere.yaml: no such file; the labs that come with softnet: bufferbloat, default, ',
+    ],
     [['sim', '.'], '.: this is a folder, a file would be right'],
     [
       ['sim', 'default', '--for', '5'],

@@ -107,6 +107,12 @@ function checkStack(name: string, host: HostFile, complain: Complain): void {
   if (isIopkt && host.tc.length > 0)
     complain([...path, 'tc'], 'tc is for the devices of the core: stack: core would be right', 'key');
   const names = nicNames(host);
+  if (isIopkt && host.ifb.length > 0)
+    complain([...path, 'ifb'], 'an ifb is a device of the core: stack: core would be right', 'key');
+  host.ifb.forEach((name, i) => {
+    if (names.includes(name) || host.ifb.indexOf(name) !== i)
+      complain([...path, 'ifb', i], `there is a device ${name} already: another name would be right`);
+  });
   if (isIopkt && host.faults.length > 0) {
     if (host.nics.length === 0)
       complain([...path, 'faults'], 'a fault is in a driver of a NIC: nics: [...] would be right', 'key');

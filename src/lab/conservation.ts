@@ -11,7 +11,7 @@
 //
 // What a place cannot account for is named; a correct lab names nothing.
 
-import { dropsOf } from '../net/conservation.ts';
+import { conservation, dropsOf } from '../net/conservation.ts';
 import type { CardBooks } from './card-books.ts';
 import type { LabHost, LabNic } from './hosts.ts';
 import type { Lab } from './lab.ts';
@@ -40,6 +40,10 @@ export function addUp(lab: Lab): Conservation {
   }
   for (const host of lab.hosts) {
     for (const nic of host.nics) checkNic(host, nic, check);
+    for (const device of host.ifbs) {
+      const { offered, missingIn, missingOut } = conservation(device);
+      check(`${host.spec.name}.${device.name}`, offered, Math.abs(missingIn) + Math.abs(missingOut));
+    }
     const balance = host.stack.balance();
     check(`${host.spec.name} protocols`, balance.received + balance.originated, balance.missing);
   }

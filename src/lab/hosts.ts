@@ -14,6 +14,7 @@ import { CPU_PROFILES } from '../kernel/profile.ts';
 import type { Tracer } from '../kernel/trace.ts';
 import { joinPorts } from '../net/bridge.ts';
 import type { NetDevice } from '../net/device.ts';
+import { createIfb } from '../net/ifb.ts';
 import { DeviceLayer } from '../net/layer.ts';
 import { PfifoFast } from '../qdisc/pfifo-fast.ts';
 import { Tc } from '../tc/command.ts';
@@ -119,6 +120,8 @@ export class LabHost {
   readonly io: IoPkt | null = null;
   /** Traffic control of its devices; null on a host with io-pkt, whose interfaces have send queues of their own. */
   readonly tc: Tc | null = null;
+  /** Devices that tc redirects to (ifb). */
+  readonly ifbs: readonly NetDevice[] = [];
   /** Where its cards are, if they are QEMU's. */
   readonly board: RemoteBoard | null;
   private readonly bus: PciBus;
@@ -151,6 +154,7 @@ export class LabHost {
         nic.chip === NO_CHIP ? this.plugPlain(nic, parts) : this.bindCore(this.plugCard(nic, i, parts)),
       );
       if (spec.bridge !== undefined) this.bridge(spec.bridge);
+      this.ifbs = spec.ifb.map((name) => createIfb(this.layer, name));
       this.tc = new Tc(this.layer);
       this.applyTc(this.tc);
       return;
@@ -165,6 +169,7 @@ export class LabHost {
   bringUp(): void {
     const { gateway, routes } = this.spec;
     this.machine.process(() => {
+      for (const device of this.ifbs) device.open();
       for (const nic of this.nics) survive(() => this.openNic(nic));
       for (const route of routes) this.stack.addRoute(networkText(route.to), formatAddress(route.via));
       if (gateway !== undefined) this.stack.addRoute('default', formatAddress(gateway));
@@ -175,6 +180,7 @@ export class LabHost {
   shutDown(): void {
     this.machine.process(() => {
       for (const { device } of this.nics) survive(() => device?.close());
+      for (const device of this.ifbs) device.close();
     });
   }
 

@@ -276,6 +276,7 @@ function isQuiet(host: LabHost): boolean {
   if (host.stack.balance().held > 0) return false;
   if (host.layer.softnet.perCpu.some((data) => data.backlogLength > 0 || data.pollList.length > 0))
     return false;
+  if (host.ifbs.some(({ queued }) => queued > 0)) return false;
   return host.nics.every((nic) => {
     if (nic.device !== null && nic.device.queued > 0) return false;
     if (nic.heldByDriver() === 0) return true;

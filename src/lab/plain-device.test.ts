@@ -80,6 +80,22 @@ test('several transmit queues share a slow cable on a CPU that counts its time',
   expect(report.conservation.vanished).toEqual([]);
 });
 
+test('what comes in is shaped by an ifb, whatever waits there is accounted for', () => {
+  const tc = `
+    ifb: [ifb0]
+    tc: |
+      qdisc add dev ifb0 root tbf rate 1mbit burst 5kb limit 50kb
+      qdisc add dev in ingress
+      filter add dev in parent ffff: matchall action mirred egress redirect dev ifb0`;
+  const text = boxLab({ traffic: FLOOD }).replace('bridge: [in, out]', `bridge: [in, out]${tc}`);
+  const { report } = runLab(text, 1000 * MS);
+  const { out } = report.hosts.box.devices;
+  expect(out.tx.bytes).toBeGreaterThan(0.95 * 125_000);
+  expect(out.tx.bytes).toBeLessThan(1.5 * 125_000);
+  expect(report.hosts.box.qdiscs.find(({ dev }) => dev === 'ifb0')?.drops).toBeGreaterThan(1000);
+  expect(report.conservation.vanished).toEqual([]);
+});
+
 test('several transmit queues share the cable', () => {
   const text = boxLab({ right: ', rate: 10Mbit', traffic: `${PINGS}, ${FLOOD}` });
   const { report, lab } = runLab(
@@ -116,6 +132,7 @@ test.each([
     'without a card there is no driver',
   ],
   ['address: 10.0.0.2/24,', 'queues: 2,', 'has one transmit queue'],
+  ['bridge: [in, out]', 'ifb: [in]', 'there is a device in already'],
   ['profile: ideal', 'stack: io-pkt', "io-pkt's drivers want a card"],
 ])('%s as %s is refused: %s', (right, wrong, message) => {
   expect(() => loadLab('box.yaml', boxLab({}).replace(right, wrong))).toThrow(LabFileError);

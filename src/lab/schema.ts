@@ -141,6 +141,7 @@ export const hostSchema = keys({
   routes: z.array(keys({ to: network, via: address })).default([]),
   services: z.array(service).default([]),
   tc: tcLines,
+  ifb: z.array(name).default([]),
   bridge: z
     .array(name)
     .length(2, { error: 'a bridge has two ports: [eth0, eth1] would be right' })

@@ -18,6 +18,9 @@ export function copyHeader(from: Mbuf, to: Mbuf): void {
   to.hash = from.hash;
   to.rxQueue = from.rxQueue;
   to.redirects = from.redirects;
+  to.redirectedFrom = from.redirectedFrom;
+  to.fromIngress = from.fromIngress;
+  to.skipActions = from.skipActions;
   to.gsoSize = from.gsoSize;
   to.gsoSegments = from.gsoSegments;
   to.timestampNs = from.timestampNs;

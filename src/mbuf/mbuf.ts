@@ -119,6 +119,11 @@ export class Mbuf {
   rxQueue = 0;
   /** Times it was redirected from one device to another. */
   redirects = 0;
+  /** The device that redirected it last, on its way in or out of it; null: none, or it is back there (ifb). */
+  redirectedFrom: object | null = null;
+  fromIngress = false;
+  /** It has the actions behind it that sent it to an ifb: they are left out once (tc_skip_classify). */
+  skipActions = false;
   /** Bytes of payload in each segment that it is to be cut into before it leaves, and their number; 0: it is not. */
   gsoSize = 0;
   gsoSegments = 0;

@@ -130,6 +130,9 @@ export class MbufPool {
     m.hash = 0;
     m.rxQueue = 0;
     m.redirects = 0;
+    m.redirectedFrom = null;
+    m.fromIngress = false;
+    m.skipActions = false;
     m.gsoSize = 0;
     m.gsoSegments = 0;
     this.timestamps[m.index] = 0;

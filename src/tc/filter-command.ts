@@ -6,7 +6,15 @@ import { ANY_PROTOCOL, type FilterEntry } from '../qdisc/filter/chain.ts';
 import type { Tc, TcAnswer } from './command.ts';
 import { parseMark, printActions, readActions, readPolice } from './filters/actions.ts';
 import { FILTER_KINDS, type FilterKind, nothingTaken } from './filters/kinds.ts';
-import { checkPref, type FilterPlace, find, freePref, nextHandle, placeOf } from './filters/table.ts';
+import {
+  checkPref,
+  type FilterPlace,
+  find,
+  freePref,
+  nextHandle,
+  placeOf,
+  tableOf,
+} from './filters/table.ts';
 import {
   classId,
   formatClassId,
@@ -148,14 +156,19 @@ function addFilter(
     else if (!kind.word(words, taken))
       words.fail(`a word of ${kind.name}, flowid, action or police (${kind.usage})`);
   }
-  if (id !== 0 && id >>> 16 !== place.handle && id >>> 16 !== 0)
-    throw refused('Invalid argument', `${formatClassId(id)} is no class of ${place.handle.toString(16)}:`);
   if (kind.name === 'u32' && taken.matches.length === 0) words.fail('match SELECTOR');
   if (kind.name === 'flow' && taken.keys.length === 0) words.fail('hash keys KEYS or map key KEY');
-  const protocol = head.protocol ?? ANY_PROTOCOL;
   const pref = head.pref ?? freePref(place);
+  const there = verb === 'change' ? find(place, pref, null)[0] : undefined;
+  const protocol = head.protocol ?? there?.protocol ?? ANY_PROTOCOL;
+  if (kind.name === 'fw' && head.handle === null && (id !== 0 || actions.length > 0))
+    throw refused(
+      'Invalid argument',
+      'fw without a handle takes the mark for the class: no flowid, no action',
+    );
   checkPref(place, pref, protocol, kind.name);
-  const given = head.handle === null ? null : readHandle(kind, head.handle, taken, words);
+  const given =
+    head.handle === null ? null : readHandle(kind, head.handle, taken, words, tableOf(place, pref));
   const old = given === null ? undefined : find(place, pref, given)[0];
   if (old !== undefined && verb === 'add') throw refused('Filter already exists', 'replace would be right');
   if (old === undefined && verb === 'change') throw refused('Filter not found', 'add would be right');
@@ -165,14 +178,21 @@ function addFilter(
   const filter = kind.make(taken, {
     u8,
     handle,
-    id: id & 0xffff ? (place.handle << 16) | (id & 0xffff) : 0,
+    id: id !== 0 && id >>> 16 === 0 ? place.handle * 0x10000 + id : id,
     major: place.handle,
+    acts: actions.length > 0,
   });
   place.chain.add(place.at, { filter, protocol, pref, actions });
 }
 
-/** fw: MARK[/MASK]; u32: 800::800 or ::800; others: a number. */
-function readHandle(kind: FilterKind, text: string, taken: { mask: number }, words: Words): number {
+/** fw: MARK[/MASK]; u32: 800::800, or ::800 in `table`; others: a number. */
+function readHandle(
+  kind: FilterKind,
+  text: string,
+  taken: { mask: number },
+  words: Words,
+  table: number,
+): number {
   if (kind.name === 'fw') {
     const read = parseMark(text);
     if (read === null) throw new TcError(`handle "${text}": expected MARK or MARK/MASK`, null);
@@ -182,7 +202,10 @@ function readHandle(kind: FilterKind, text: string, taken: { mask: number }, wor
   if (kind.name === 'u32') {
     const match = /^([0-9a-f]{1,3})?:([0-9a-f]{1,2})?:([0-9a-f]{1,3})$/i.exec(text);
     if (match === null) throw new TcError(`handle "${text}": expected a number like 800::800`, null);
-    return Number.parseInt(match[1] ?? '800', 16) * 0x100000 + Number.parseInt(match[3], 16);
+    return (
+      (match[1] === undefined ? table : Number.parseInt(match[1], 16)) * 0x100000 +
+      Number.parseInt(match[3], 16)
+    );
   }
   const value = /^(0x[0-9a-f]{1,8}|\d{1,9})$/i.test(text) ? Number(text) : 0;
   if (value === 0) throw words.wrong('handle: a number, 1 or more');
@@ -196,7 +219,13 @@ function deleteFilters(place: FilterPlace, { pref, handle, kind, protocol }: Hea
   const number =
     handle === null
       ? null
-      : readHandle(kind ?? FILTER_KINDS.get(wanted[0]?.filter.kind ?? 'u32')!, handle, { mask: 0 }, words);
+      : readHandle(
+          kind ?? FILTER_KINDS.get(wanted[0]?.filter.kind ?? 'u32')!,
+          handle,
+          { mask: 0 },
+          words,
+          tableOf(place, pref ?? 0),
+        );
   const gone = wanted.filter(
     (entry) =>
       (number === null || entry.filter.handle === number) &&
@@ -230,9 +259,10 @@ export function showFilters(tc: Tc, words: Words, options: ShowOptions): TcAnswe
     }
     last = entry;
     const out = begin(entry, place, asked, options);
-    of.print(out, entry.filter);
-    printActions(out, entry.actions);
-    shown.push(out.raw(' '));
+    const own = new Printer(options.statistics, options.details);
+    of.print(own, entry.filter);
+    printActions(own, entry.actions);
+    shown.push(out.put(own.toString(), 'options', own.json).raw(' '));
   }
   return answer(shown, options);
 }

@@ -300,6 +300,7 @@ export class DeviceTc {
     if (owner.deleteClass === undefined)
       throw refused('Operation not supported', `the classes of ${owner.kind} are there as long as it is`);
     attempt(() => owner.deleteClass!(minor, this.drop));
+    if (owner.classifier instanceof FilterChain) owner.classifier.forget(minor);
     this.forgetLost();
     this.askAgain();
   }

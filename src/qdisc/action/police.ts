@@ -71,7 +71,7 @@ export const POLICE_DEFAULTS: Omit<PoliceOptions, 'rate' | 'burst'> = {
   overhead: 0,
   linklayer: 'ethernet',
   peakrate: 0,
-  mtu: 2047,
+  mtu: 2040,
   exceed: ACT_SHOT,
   conform: ACT_OK,
 };

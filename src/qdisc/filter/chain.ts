@@ -22,8 +22,8 @@ import {
 export const NO_MATCH = -1;
 /** ETH_P_ALL. */
 export const ANY_PROTOCOL = 3;
-/** Times that a packet is classified again before it is dropped. */
-const MOST_RECLASSIFIES = 4;
+/** Times that a packet is classified again before it is dropped (max_reclassify_loop). */
+const MOST_RECLASSIFIES = 16;
 
 export interface Filter {
   readonly kind: string;
@@ -45,14 +45,16 @@ export interface FilterEntry {
 
 export class FilterChain implements Classifier {
   private readonly u8: Uint8Array;
+  private readonly handle: number;
   /** By the class they belong to; 0: the discipline. */
   private readonly lists = new Map<number, FilterEntry[]>();
   /** Most have these only. */
   private own: FilterEntry[] = [];
 
-  /** `u8`: the machine's memory. */
-  constructor(u8: Uint8Array) {
+  /** `u8`: the machine's memory. `handle`: of the discipline; classes of others are none of its own. */
+  constructor(u8: Uint8Array, handle: number) {
     this.u8 = u8;
+    this.handle = handle;
     this.lists.set(0, this.own);
   }
 
@@ -68,6 +70,11 @@ export class FilterChain implements Classifier {
     return false;
   }
 
+  /** The class has gone, and its own filters with it. */
+  forget(minor: number): void {
+    this.lists.delete(minor);
+  }
+
   list(at: number): readonly FilterEntry[] {
     return this.lists.get(at) ?? [];
   }
@@ -76,7 +83,7 @@ export class FilterChain implements Classifier {
     const list = this.lists.get(at) ?? [];
     this.lists.set(at, list);
     let place = list.length;
-    while (place > 0 && list[place - 1].pref > entry.pref) place--;
+    while (place > 0 && isBehind(list[place - 1], entry)) place--;
     list.splice(place, 0, entry);
   }
 
@@ -108,7 +115,8 @@ export class FilterChain implements Classifier {
       if (verdict === ACT_SHOT) return CLASS_DROP;
       if (verdict === ACT_STOLEN) return CLASS_STOLEN;
       if (verdict === ACT_RECLASSIFY) return AGAIN;
-      return (id & 0xffff) === 0 ? CLASS_NONE : id & 0xffff;
+      const isOwn = id >>> 16 === this.handle || id >>> 16 === 0;
+      return (id & 0xffff) === 0 || !isOwn ? CLASS_NONE : id & 0xffff;
     }
     return CLASS_NONE;
   }
@@ -121,8 +129,20 @@ export class FilterChain implements Classifier {
 
 const AGAIN = -4;
 
+/** By pref; those of u32 by their numbers. */
+function isBehind(there: FilterEntry, entry: FilterEntry): boolean {
+  if (there.pref !== entry.pref) return there.pref > entry.pref;
+  return (
+    there.filter.kind === 'u32' && entry.filter.kind === 'u32' && there.filter.handle > entry.filter.handle
+  );
+}
+
 /** Actions until one ends it. The last one's `pipe` lets the packet go on. */
 function run(actions: readonly Action[], m: Mbuf): number {
+  if (m.skipActions && actions.length > 0) {
+    m.skipActions = false;
+    return ACT_OK;
+  }
   for (let i = 0; i < actions.length; i++) {
     const verdict = actions[i].act(m);
     if (verdict !== ACT_PIPE) return verdict;

@@ -60,7 +60,7 @@ export interface FlowOptions {
   keys: readonly FlowKey[];
   /** hash: all keys together, scattered; map: the one key itself. */
   mode: 'hash' | 'map';
-  /** Classes that they are spread over. */
+  /** Classes that they are spread over; 0, of map only: as many as the key has values. */
   divisor: number;
   /** The first of them. */
   base: number;
@@ -85,7 +85,10 @@ export class Flow implements Filter {
 
   match(m: Mbuf): number {
     const { mode, divisor, base, seed, keys } = this.options;
-    if (mode === 'map') return base + (this.key(m, keys[0]) % divisor);
+    if (mode === 'map') {
+      const key = this.key(m, keys[0]);
+      return base + (divisor === 0 ? key & 0xffff : key % divisor);
+    }
     let hash = seed;
     if (this.wholeFlow) hash = flowHash(this.u8, m, seed);
     else for (let i = 0; i < keys.length; i++) hash = mix(hash, this.key(m, keys[i]));
@@ -95,7 +98,7 @@ export class Flow implements Filter {
   private key(m: Mbuf, key: FlowKey): number {
     if (key === 'priority') return m.priority >>> 0;
     if (key === 'mark') return m.mark >>> 0;
-    if (key === 'rxhash') return m.hash >>> 0;
+    if (key === 'rxhash') return flowHash(this.u8, m, 0) >>> 0;
     return this.header(m, key);
   }
 
@@ -113,11 +116,26 @@ export class Flow implements Filter {
       case 'proto':
         return u8[at + (isV4 ? 9 : 6)];
       default: {
-        const port = at + (isV4 ? (u8[at] & 15) << 2 : 40) + (key === 'proto-dst' ? 2 : 0);
+        const ports = portsAt(u8, at, isV4);
+        if (ports < 0) return 0;
+        const port = ports + (key === 'proto-dst' ? 2 : 0);
         return port + 2 <= m.data + m.length ? (u8[port] << 8) | u8[port + 1] : 0;
       }
     }
   }
+}
+
+/** TCP, UDP, DCCP, SCTP, UDP-Lite. */
+const WITH_PORTS = [6, 17, 33, 132, 136];
+const FRAGMENT = 0x3fff;
+
+/** Where the ports are; below 0: it has none, or they are in another fragment. Extension headers of IPv6 are not read. */
+function portsAt(u8: Uint8Array, at: number, isV4: boolean): number {
+  if (!WITH_PORTS.includes(u8[at + (isV4 ? 9 : 6)])) return -1;
+  if (!isV4) return at + 40;
+  const header = (u8[at] & 15) << 2;
+  const fragment = ((u8[at + 6] << 8) | u8[at + 7]) & FRAGMENT;
+  return header < 20 || fragment !== 0 ? -1 : at + header;
 }
 
 function word(u8: Uint8Array, at: number): number {
@@ -129,7 +147,10 @@ function folded(u8: Uint8Array, at: number): number {
   return (word(u8, at) ^ word(u8, at + 4) ^ word(u8, at + 8) ^ word(u8, at + 12)) >>> 0;
 }
 
+/** The finisher of MurmurHash3 over both: every bit of the value reaches every bit of the hash. */
 function mix(hash: number, value: number): number {
-  const mixed = Math.imul(hash ^ value, 0x9e3779b1);
-  return (mixed ^ (mixed >>> 15)) | 0;
+  let mixed = Math.imul(hash, 0x9e3779b1) ^ value;
+  mixed = Math.imul(mixed ^ (mixed >>> 16), 0x85ebca6b);
+  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
+  return mixed ^ (mixed >>> 16);
 }

@@ -23,12 +23,14 @@ export class U32 implements Filter {
   readonly handle: number;
   readonly id: number;
   readonly matches: readonly U32Match[];
+  readonly ends: boolean;
   private readonly u8: Uint8Array;
   /** Of each match: value, mask, offset, next. */
   private readonly code: Int32Array;
 
-  /** `id`: the class. */
-  constructor(u8: Uint8Array, handle: number, id: number, matches: readonly U32Match[]) {
+  /** `id`: the class. `ends`: it decides; one with neither class nor action only looks, and the next filter is asked. */
+  constructor(u8: Uint8Array, handle: number, id: number, matches: readonly U32Match[], ends = true) {
+    this.ends = ends;
     this.u8 = u8;
     this.handle = handle;
     this.id = id;
@@ -56,7 +58,7 @@ export class U32 implements Filter {
       const word = (u8[at] << 24) | (u8[at + 1] << 16) | (u8[at + 2] << 8) | u8[at + 3];
       if ((word & mask) !== code[i]) return NO_MATCH;
     }
-    return this.id;
+    return this.ends ? this.id : NO_MATCH;
   }
 }
 

@@ -84,6 +84,9 @@ function readMirred(words: Words, { tc, device, incoming }: ActionPlace): Action
     if (!target.up || !layer.devices.includes(target)) return false;
     if (redirect && incoming) device.stolenIn++;
     else if (redirect) device.stolenOut++;
+    // A copy goes nowhere else: an ifb must not give it back beside the packet itself.
+    m.redirectedFrom = redirect ? device : null;
+    m.fromIngress = incoming;
     layer.softnet.sendLater(m, target, ingress);
     return true;
   };
@@ -187,7 +190,8 @@ function parseConform(text: string): [number, number | undefined] | null {
 }
 
 function parsePriority(text: string): number | null {
-  if (/^\d{1,10}$/.test(text)) return Number(text);
+  // Hex, as all of tc's classes.
+  if (/^[0-9a-f]{1,8}$/i.test(text)) return Number.parseInt(text, 16);
   const match = /^([0-9a-f]{0,4}):([0-9a-f]{1,4})$/i.exec(text);
   return match === null
     ? null

@@ -8,6 +8,7 @@ import { Random } from '../../kernel/random.ts';
 import type { Mbuf } from '../../mbuf/mbuf.ts';
 import { conservation } from '../../net/conservation.ts';
 import { NetDevice } from '../../net/device.ts';
+import { createIfb } from '../../net/ifb.ts';
 import { DeviceLayer } from '../../net/layer.ts';
 import { Tc } from '../command.ts';
 import { TcError } from '../words.ts';
@@ -295,7 +296,7 @@ test('short and strange packets match nothing and harm nothing', () => {
 
 test.each([
   ['filter add dev eth0 parent 9: matchall', "Parent Qdisc doesn't exists (there is no 9:)"],
-  ['filter add dev eth0 parent 1: matchall flowid 2:1', '2:1 is no class of 1:'],
+  ['filter add dev eth0 parent 1: fw flowid 1:1', 'fw without a handle takes the mark for the class'],
   ['filter add dev eth0 parent 1: u32 flowid 1:1', 'the line ends after word 9: expected match SELECTOR'],
   [
     'filter add dev eth0 parent 1: u32 match ip dport 80 flowid 1:1',
@@ -321,6 +322,33 @@ test.each([
   const it = prio();
   expect(() => it.tc(line)).toThrow(TcError);
   expect(() => it.tc(line)).toThrow(message);
+});
+
+test('what comes in is shaped by an ifb, and then goes on to the protocols', () => {
+  const it = net();
+  const ifb = createIfb(it.eth0.layer, 'ifb0');
+  it.machine.process(() => ifb.open());
+  it.tc('qdisc add dev ifb0 root tbf rate 800kbit burst 2000 limit 100kb');
+  it.tc('qdisc add dev eth0 ingress');
+  it.tc('filter add dev eth0 parent ffff: matchall flowid 1:1 action mirred egress redirect dev ifb0');
+  for (let i = 0; i < 20; i++) receive(it, { bytes: 1000 });
+  expect(it.eth0.dropReport()).toEqual({ UNHANDLED_PROTO: 2 });
+  it.clock.run(it.clock.now() + 100_000_000);
+  // Two at once, and one each 10 ms.
+  expect(it.eth0.dropReport()).toEqual({ UNHANDLED_PROTO: 12 });
+  it.clock.run(it.clock.now() + 1_000_000_000);
+  expect(it.eth0.dropReport()).toEqual({ UNHANDLED_PROTO: 20 });
+  expect(conservation(ifb).text).toBe('');
+  balanced(it);
+});
+
+test("u32 with neither class nor action only looks; a flow key's high bits count; a flowid of another discipline is none here", () => {
+  const it = prio('prio 1 u32 match u32 0 0', 'prio 2 matchall flowid 9:1', 'prio 3 matchall flowid 1:2');
+  send(it, {});
+  expect(classes(it)).toEqual([0, 0, 0, 1]);
+  const spread = prio('flow hash keys mark divisor 4 baseclass 1:1');
+  for (let i = 0; i < 64; i++) send(spread, { mark: (i << 24) >>> 0 });
+  expect(Math.min(...classes(spread))).toBeGreaterThan(4);
 });
 
 test('a class that a filter names stays', () => {

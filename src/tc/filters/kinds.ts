@@ -16,6 +16,8 @@ export interface FilterParts {
   id: number;
   /** Of the discipline. */
   major: number;
+  /** It has actions. */
+  acts: boolean;
 }
 
 export interface FilterKind {
@@ -52,16 +54,17 @@ const u32: FilterKind = {
     taken.matches.push(...readMatch(words));
     return true;
   },
-  make({ matches }, { u8, handle, id }) {
-    return new U32(u8, handle, id, matches);
+  make({ matches }, { u8, handle, id, acts }) {
+    return new U32(u8, handle, id, matches, id !== 0 || acts);
   },
   print(out, filter) {
-    const { handle, id, matches } = filter as U32;
+    const { handle, id, matches, ends } = filter as U32;
     const table = (handle >>> 20).toString(16);
     const order = handle & 0xfff;
     out.put(`fh ${table}::${order.toString(16)}`, 'fh', `${table}::${order.toString(16)}`);
     out.put(`order ${order}`, 'order', order).put(`key ht ${table} bkt 0`, 'key_ht', table);
-    out.put(id === 0 ? 'terminal flowid' : `*flowid ${formatClassId(id)}`, 'flowid', formatClassId(id));
+    if (id !== 0) out.put(`*flowid ${formatClassId(id)}`, 'flowid', formatClassId(id));
+    else if (ends) out.put('terminal flowid');
     out.put('not_in_hw', 'not_in_hw', true);
     for (const { value, mask, offset, next } of matches)
       out.line(`  match ${hex(value & mask)}/${hex(mask)} at ${next ? 'nexthdr+' : ''}${offset}`);
@@ -114,7 +117,7 @@ const flow: FilterKind = {
     return true;
   },
   make({ mode, keys, divisor, base }, { u8, handle, id, major }) {
-    const first = base !== 0 ? base : id !== 0 ? id : major * 0x10000 + 1;
+    const first = firstClass(base !== 0 ? base : id, major);
     return new Flow(u8, handle, {
       mode: mode ?? 'hash',
       keys,
@@ -137,6 +140,12 @@ const flow: FilterKind = {
 export const FILTER_KINDS: ReadonlyMap<string, FilterKind> = new Map(
   [u32, fw, matchall, flow].map((kind) => [kind.name, kind]),
 );
+
+/** A class without a number behind the colon is the first one. */
+function firstClass(id: number, major: number): number {
+  const own = id >>> 16 === 0 ? major * 0x10000 + id : id;
+  return (own & 0xffff) === 0 ? own + 1 : own;
+}
 
 function parseKeys(text: string): FlowKey[] | null {
   const keys = text.split(',') as FlowKey[];

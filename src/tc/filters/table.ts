@@ -39,7 +39,7 @@ export function placeOf(tree: DeviceTc, parent: number): FilterPlace {
     if ((minor !== 0 && minor !== TC_H_MIN_INGRESS && !out) || (out && qdisc.kind === 'ingress'))
       throw refused('Invalid argument', `${formatClassId(parent)} is no place of ${qdisc.kind}`);
     const side = out ? 'egress' : 'ingress';
-    const chain = (qdisc[side] as FilterChain | null) ?? new FilterChain(u8);
+    const chain = (qdisc[side] as FilterChain | null) ?? new FilterChain(u8, handle);
     qdisc[side] = chain;
     return { parent, qdisc, handle, chain, at: 0, incoming: !out };
   }
@@ -49,7 +49,7 @@ export function placeOf(tree: DeviceTc, parent: number): FilterPlace {
   const at = parent === TC_H_ROOT ? 0 : minorOf(parent);
   if (at !== 0 && !tree.classes(node).some(({ minor }) => minor === at))
     throw refused("Specified class doesn't exist", `there is no ${formatClassId(parent)}`);
-  filtering.classifier ??= new FilterChain(u8);
+  filtering.classifier ??= new FilterChain(u8, handle);
   return {
     parent: parent === TC_H_ROOT ? handle * 0x10000 : parent,
     qdisc,
@@ -84,17 +84,27 @@ export function checkPref(place: FilterPlace, pref: number, protocol: number, ki
     );
 }
 
-/** The next number for a filter of that pref: u32 counts from 800 (hex) in the table of its pref, others from 1. */
+/** The first free number for a filter of that pref: u32 counts from 800 (hex) in the table of its pref, others from 1. */
 export function nextHandle(place: FilterPlace, pref: number, kind: string): number {
-  const all = place.chain.list(place.at).filter((entry) => entry.filter.kind === kind);
-  const same = all.filter((entry) => entry.pref === pref);
-  const highest = Math.max(...same.map(({ filter }) => filter.handle));
-  if (same.length > 0) return highest + 1;
-  if (kind !== 'u32') return 1;
-  const tables = new Set(all.map(({ filter }) => filter.handle >>> 20));
+  const taken = new Set(find(place, pref, null).map(({ filter }) => filter.handle));
+  let handle = kind === 'u32' ? tableOf(place, pref) * 0x100000 + 0x800 : 1;
+  while (taken.has(handle)) handle++;
+  if (kind === 'u32' && (handle & 0xfff) === 0)
+    throw refused('No space left on device', `pref ${pref} has as many filters as it can: another pref`);
+  return handle;
+}
+
+/** The hash table that a pref's u32 filters are in, 800 (hex) and up. */
+export function tableOf(place: FilterPlace, pref: number): number {
+  const tables = new Set<number>();
+  for (const entry of place.chain.list(place.at)) {
+    if (entry.filter.kind !== 'u32') continue;
+    if (entry.pref === pref) return entry.filter.handle >>> 20;
+    tables.add(entry.filter.handle >>> 20);
+  }
   let table = 0x800;
   while (tables.has(table)) table++;
-  return table * 0x100000 + 0x800;
+  return table;
 }
 
 export function find(place: FilterPlace, pref: number, handle: number | null): FilterEntry[] {
