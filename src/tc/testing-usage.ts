@@ -62,7 +62,14 @@ export function scriptStep(seed: number): ScriptStep {
 /** A line: right by the grammar, nearly right, or rubbish. */
 function scriptLine(random: Random): string {
   const dice = random.float();
-  const words = dice < 0.55 ? qdiscLine(random) : dice < 0.85 ? classLine(random) : showLine(random);
+  const words =
+    dice < 0.45
+      ? qdiscLine(random)
+      : dice < 0.68
+        ? classLine(random)
+        : dice < 0.9
+          ? filterLine(random)
+          : showLine(random);
   const wrong = random.float();
   if (wrong < 0.7) return words.join(' ');
   if (wrong < 0.97) return spoil(random, words).join(' ');
@@ -97,10 +104,61 @@ function classLine(random: Random): string[] {
   return [...start, kind.name, ...afterKind(random, kind.classes!.usage, kind.name)];
 }
 
+/** Filters and actions, as phrases of their own: their usage texts refer to others. */
+const FILTERS = [
+  'u32 match ip dport 2 0xffff',
+  'u32 match ip src 10.0.0.0/8 match ip protocol 17 0xff',
+  'u32 match u8 0x45 0xff at 0',
+  'u32 match u16 0 0xff00 at nexthdr+2',
+  'u32 match u32 0 0',
+  'u32 match u32 1 0xffffffff at 4000',
+  'handle 6 fw',
+  'fw',
+  'matchall',
+  'flow hash keys src,dst,proto-dst divisor 4',
+  'flow map key priority divisor 3 baseclass 1:1',
+] as const;
+const ACTIONS = [
+  'pass',
+  'drop',
+  'continue',
+  'reclassify',
+  'gact drop',
+  'mirred egress mirror dev eth0',
+  'mirred egress redirect dev eth0',
+  'mirred ingress redirect dev eth0',
+  'skbedit priority 1:2',
+  'skbedit mark 6 pipe',
+  'police rate 1mbit burst 3kb',
+  'police rate 8bit burst 1 conform-exceed pipe/pass',
+] as const;
+
+function filterLine(random: Random): string[] {
+  const verb = pick(random, ['add', 'add', 'add', 'replace', 'change', 'del']);
+  const place = pick(random, [
+    'parent 1:',
+    'parent 1:',
+    'parent 1:1',
+    'parent ffff:',
+    'ingress',
+    'egress',
+    'root',
+  ]);
+  const protocol = random.chance(0.5) ? `protocol ${pick(random, ['ip', 'all', 'ipv6', '0x88cc'])}` : '';
+  const pref = random.chance(0.6) ? `prio ${pick(random, ['1', '1', '2', '7', '49152', '0'])}` : '';
+  const head = `filter ${verb} dev eth0 ${place} ${protocol} ${pref}`;
+  const id = random.chance(0.6) ? `flowid ${pick(random, CLASSES)}` : '';
+  const actions = random.chance(0.5)
+    ? Array.from({ length: 1 + random.below(2) }, () => `action ${pick(random, ACTIONS)}`).join(' ')
+    : '';
+  const line = verb === 'del' ? head : `${head} ${pick(random, FILTERS)} ${id} ${actions}`;
+  return line.split(' ').filter((word) => word !== '');
+}
+
 function showLine(random: Random): string[] {
   const options = pick(random, [[], ['-s'], ['-s', '-d'], ['-j'], ['-s', '-j', '-p']]);
   const device = random.chance(0.8) ? ['dev', 'eth0'] : [];
-  return [...options, pick(random, ['qdisc', 'class']), 'show', ...device];
+  return [...options, pick(random, ['qdisc', 'class', 'filter']), 'show', ...device];
 }
 
 /** One word less, more, changed or elsewhere. */
