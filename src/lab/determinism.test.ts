@@ -23,6 +23,46 @@ test.each(['lossy', 'hub'])('%s: another seed gives another trace', (name) => {
   expect(simulate(text, { ...FOR, seed: 8 }).trace).not.toBe(simulate(text, { ...FOR, seed: 7 }).trace);
 });
 
+/** Disciplines that draw lots and look at clocks, in the middle of a cable. */
+const DICE = `
+name: dice
+seed: 1
+hosts:
+  alice: { nics: [{ address: 10.0.0.1/24, negotiation: 2ms }] }
+  bob: { nics: [{ address: 10.0.0.2/24, negotiation: 2ms }] }
+  box:
+    bridge: [in, out]
+    nics: [{ name: in, chip: none, qdisc: netem delay 2ms 1ms 25% distribution normal loss gemodel 2% 20% duplicate 1% }, { name: out, chip: none }]
+    tc: |
+      qdisc add dev out root handle 1: htb default 20
+      class add dev out parent 1: classid 1:20 htb rate 5mbit
+      qdisc add dev out parent 1:20 handle 20: netem delay 3ms 2ms loss 5% 30% corrupt 1% duplicate 2% reorder 5% limit 300
+      qdisc add dev out parent 20:1 handle 30: sfq perturb 1
+links:
+  l: { between: [alice, box.in] }
+  r: { between: [box.out, bob] }
+traffic:
+  - { kind: udp, from: alice, to: bob, rate: 3000pps, size: 400 }
+  - { kind: ping, from: bob, to: alice, interval: 3ms }
+`;
+
+test('disciplines: the same seed gives the same drops, byte for byte, and another seed others', () => {
+  const first = simulate(DICE, { ...FOR, seed: 7 });
+  const second = simulate(DICE, { ...FOR, seed: 7 });
+  expect(first.report.hosts.box.qdiscs.map(({ kind }) => kind).toSorted()).toEqual([
+    'htb',
+    'netem',
+    'netem',
+    'sfq',
+  ]);
+  expect(second.trace).toBe(first.trace);
+  expect(second.report).toEqual(first.report);
+  expect(first.report.conservation.vanished).toEqual([]);
+  const drops = first.report.hosts.box.qdiscs.map((qdisc) => qdisc.drops);
+  expect(Math.max(...drops)).toBeGreaterThan(20);
+  expect(simulate(DICE, { ...FOR, seed: 8 }).trace).not.toBe(first.trace);
+});
+
 test('looking on with a trace changes nothing', () => {
   const text = shippedLab('lossy');
   const spec = loadLab('lossy.yaml', text);
