@@ -25,7 +25,7 @@ export interface Qdisc {
   enqueue(m: Mbuf, drop: (m: Mbuf) => void): void;
   /** Returns the next packet that may go now, or null. What it will not send after all it gives to `drop`. */
   dequeue(drop: (m: Mbuf) => void): Mbuf | null;
-  /** Lends the packet that dequeue would return, and returns next time. */
+  /** Lends the packet that dequeue would return now, and returns next time unless a packet that goes before it comes first. */
   peek(drop: (m: Mbuf) => void): Mbuf | null;
   /** Hands everything queued to `drop` and starts afresh. */
   reset(drop: (m: Mbuf) => void): void;

@@ -83,7 +83,7 @@ class Walk {
     if (choice < 480) this.enqueue();
     else if (choice < 800) this.dequeue();
     else if (choice < 900) this.peek();
-    else if (choice < 990) this.env.time[0] += dice.below(dice.chance(0.1) ? 50_000_000 : 200_000);
+    else if (choice < 990) this.wait();
     else if (choice < 995) this.mutate();
     else this.reset();
     this.check(`after step ${choice}`);
@@ -101,6 +101,12 @@ class Walk {
     this.stolen++;
     this.env.pool.freem(m);
     return CLASS_STOLEN;
+  }
+
+  /** What was delayed inside may come in front of what peek showed. */
+  private wait(): void {
+    this.shown = null;
+    this.env.time[0] += this.dice.below(this.dice.chance(0.1) ? 50_000_000 : 200_000);
   }
 
   private mutate(): void {
@@ -122,6 +128,8 @@ class Walk {
 
   private enqueue(): void {
     const { qdisc, dice } = this;
+    // It may be one that goes before what peek showed.
+    this.shown = null;
     const m = this.randomPacket();
     const mustPass = qdisc.canBypass && qdisc.length === 0;
     const number = this.serial++;

@@ -13,7 +13,6 @@ import type { Qdisc, QdiscStats } from '../net/qdisc.ts';
 export const PRIOMAP = [1, 2, 2, 2, 1, 2, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1] as const;
 
 const BANDS = 3;
-const NONE = -1;
 
 export class PfifoFast implements Qdisc {
   readonly kind = 'pfifo_fast';
@@ -26,8 +25,6 @@ export class PfifoFast implements Qdisc {
   private readonly heads: (Mbuf | null)[] = [null, null, null];
   private readonly tails: (Mbuf | null)[] = [null, null, null];
   private readonly lengths = new Int32Array(BANDS);
-  /** The band of the packet that peek showed, which goes before those that came to higher bands since. */
-  private shown = NONE;
 
   /** `limit`: packets in each band (txqueuelen). */
   constructor(limit: number) {
@@ -53,8 +50,7 @@ export class PfifoFast implements Qdisc {
 
   dequeue(): Mbuf | null {
     if (this.length === 0) return null;
-    const band = this.shown === NONE ? this.firstBand() : this.shown;
-    this.shown = NONE;
+    const band = this.firstBand();
     const m = this.heads[band];
     if (m === null) return null;
     this.heads[band] = m.nextPacket;
@@ -67,9 +63,7 @@ export class PfifoFast implements Qdisc {
   }
 
   peek(): Mbuf | null {
-    if (this.length === 0) return null;
-    if (this.shown === NONE) this.shown = this.firstBand();
-    return this.heads[this.shown];
+    return this.length === 0 ? null : this.heads[this.firstBand()];
   }
 
   reset(drop: (m: Mbuf) => void): void {

@@ -50,7 +50,7 @@ test('a classifier comes before the priomap, which takes what it leaves; a prior
   expect([dropped, qdisc.stats.drops, qdisc.length]).toEqual([1, 1, 0]);
 });
 
-test('what peek has shown goes before a packet of a higher band that came since', () => {
+test('a packet of a higher band goes before what peek has shown', () => {
   const qdisc = new Prio(env);
   const [low, high] = [env.packet(0, 100), env.packet(0, 100)];
   low.priority = 2;
@@ -58,8 +58,8 @@ test('what peek has shown goes before a packet of a higher band that came since'
   qdisc.enqueue(low, never);
   expect(qdisc.peek(never) === low).toBe(true);
   qdisc.enqueue(high, never);
-  expect(qdisc.peek(never) === low).toBe(true);
-  expect([qdisc.dequeue(never)?.priority, qdisc.dequeue(never)?.priority]).toEqual([2, 6]);
+  expect(qdisc.peek(never) === high).toBe(true);
+  expect([qdisc.dequeue(never)?.priority, qdisc.dequeue(never)?.priority]).toEqual([6, 2]);
 });
 
 test('a shaped band that may not send lets the next one, and says when to ask again', () => {

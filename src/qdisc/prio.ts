@@ -38,7 +38,7 @@ export class Prio implements ClassfulQdisc {
   classifier: Classifier | null = null;
   private readonly env: QdiscEnv;
   private readonly children: Children;
-  /** The band of the packet that peek showed, which goes before those that came to higher bands since. */
+  /** The band of the packet that peek showed, unless one has come to a higher band since. */
   private shown = NONE;
 
   constructor(env: QdiscEnv, options: Partial<PrioOptions> = {}) {
@@ -92,8 +92,10 @@ export class Prio implements ClassfulQdisc {
 
   enqueue(m: Mbuf, drop: (m: Mbuf) => void): void {
     const band = this.bandOf(m);
-    if (band >= 0) this.children.enqueue(band, m, drop);
-    else if (band === CLASS_DROP) {
+    if (band >= 0) {
+      if (band < this.shown) this.shown = NONE;
+      this.children.enqueue(band, m, drop);
+    } else if (band === CLASS_DROP) {
       this.stats.drops++;
       drop(m);
     }

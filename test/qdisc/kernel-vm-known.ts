@@ -38,10 +38,6 @@ export const KNOWN: readonly KnownDifference[] = [
   { line: /htb r2q 0/, why: 'Linux makes it 1; ours says what would be right' },
   { line: /htb debug/, why: 'without effect; ours does not know the word' },
   { line: /htb rate 1mbit prio 8/, why: 'Linux takes a priority above 7 and makes it 7' },
-  {
-    line: /add dev eth0 root pfifo limit 6/,
-    why: 'Linux replaces another kind when the line names no handle',
-  },
   { line: /handle 5:1 pfifo/, why: 'tc reads it as 5:' },
 ];
 

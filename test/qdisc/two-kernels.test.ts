@@ -80,7 +80,7 @@ test.runIf(live)('pfifo_fast below a tbf: three bands', () => {
   const { arrivals, out } = throughKernel(lines, planned, priorities);
   const ours = throughOurs((_, layer) => runTc(layer, lines), arrivals, priorities);
   expectAlike('pfifo_fast below tbf 6 Mbit/s', compare(arrivals, out, ours), {
-    inversions: 0.02,
+    inversions: 0.06,
     onlyOne: 0.05,
     windowMean: 0.03,
   });
@@ -142,7 +142,7 @@ test.runIf(live)('htb: three classes that come and go, and borrow', () => {
     [0, 0, 0],
   );
   expectAlike('htb 8 Mbit/s, rates 2, 3 and 1', compare(arrivals, out, ours), {
-    inversions: 0.02,
+    inversions: 0.06,
     // Half of what comes is dropped: which ones turns on microseconds, how many does not.
     onlyOne: 0.5,
     windowMean: 0.03,
