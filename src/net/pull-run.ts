@@ -38,7 +38,8 @@ export class PullRun extends QdiscRun {
         this.schedule();
         return;
       }
-    } else {
+    } else if (this.pending === 0 && !this.running && queue.ready) this.gather(m);
+    else {
       this.enqueueGathered(qdisc);
       this.put(m, qdisc);
     }
@@ -153,7 +154,10 @@ export class PullRun extends QdiscRun {
   protected override next(qdisc: Qdisc): Mbuf | null {
     let m = super.next(qdisc);
     while (m === null && this.gatheredLength > 0) {
-      this.put(this.takeGathered()!, qdisc);
+      const gathered = this.takeGathered()!;
+      // It would come out at once.
+      if (qdisc.canBypass && qdisc.length === 0) return gathered;
+      this.put(gathered, qdisc);
       m = super.next(qdisc);
     }
     return m;
