@@ -66,7 +66,7 @@ export class FilterChain implements Classifier {
   /** A filter names the class. */
   names(minor: number): boolean {
     for (const list of this.lists.values())
-      if (list.some(({ filter }) => ((filter.id ?? 0) & 0xffff) === minor)) return true;
+      if (list.some(({ filter }) => filter.id === this.handle * 0x10000 + minor)) return true;
     return false;
   }
 

@@ -358,6 +358,9 @@ test('a class that a filter names stays', () => {
   it.tc('filter add dev eth0 parent 1: matchall flowid 1:5');
   expect(() => it.tc('class del dev eth0 classid 1:5')).toThrow('DRR class in use');
   it.tc('filter del dev eth0 parent 1:');
+  // One of another discipline's holds nothing here.
+  it.tc('filter add dev eth0 parent 1: u32 match ip firstfrag flowid 9:5');
+  expect(it.tc('filter show dev eth0')).toContain('match 00002000/00003fff at 4');
   it.tc('class del dev eth0 classid 1:5');
 });
 

@@ -27,7 +27,7 @@ const IP6_FIELDS = {
 } as const;
 const FLAGS = {
   nofrag: [4, 0x3fff, 0],
-  firstfrag: [4, 0x1fff, 0],
+  firstfrag: [4, 0x3fff, 0x2000],
   df: [4, 0x4000, 0x4000],
   mf: [4, 0x2000, 0x2000],
 } as const;
